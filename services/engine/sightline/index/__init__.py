@@ -1,0 +1,150 @@
+"""The vector index: one protocol over Qdrant Edge (embedded) and a Qdrant server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.index.filters import Filter
+from sightline.payload import FieldType, Payload, Source
+
+SortKey = Literal["sort_at", "-sort_at", "indexed_at", "-indexed_at"]
+"""Orders of browsing; a leading minus means newest first."""
+
+
+@dataclass(frozen=True)
+class CollectionSpec:
+    """What a collection is made with. Distance is always cosine."""
+
+    name: str
+    space: str
+    dimension: int
+    fields: Mapping[str, FieldType]
+    """Indexed payload fields; created before data, or HNSW would not be filter-aware."""
+
+
+@dataclass(frozen=True)
+class CollectionInfo:
+    """What a collection is now."""
+
+    name: str
+    space: str
+    dimension: int
+    fields: Mapping[str, FieldType]
+    points: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point to insert: `vector` is float32, shape (dimension,), of length 1."""
+
+    id: str
+    vector: NDArray[np.float32]
+    payload: Payload
+
+
+@dataclass(frozen=True)
+class StoredPoint:
+    """A point as read back; `vector` only when it was asked for."""
+
+    id: str
+    payload: Payload
+    vector: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class ScoredPoint:
+    """A search result; `score` is the cosine with the query vector."""
+
+    id: str
+    score: float
+    payload: Payload
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing; `next_cursor` is None on the last page."""
+
+    points: Sequence[StoredPoint]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """A nearest-neighbour query. `space` names the model of `vector` and must be the collection's."""
+
+    vector: NDArray[np.float32]
+    space: str
+    limit: int
+    offset: int = 0
+    filter: Filter | None = None
+    exclude: Sequence[str] = ()
+    """Point ids left out of the result (pictures that are part of the query)."""
+    exact: bool = False
+
+
+class VectorIndex(Protocol):
+    """Collections of points. Synchronous, safe to call from several threads.
+
+    Every call raises Unavailable when the engine does not answer, CollectionNotFound for a name that
+    does not exist, FieldNotIndexed for a filter on a field without an index, and SpaceMismatch
+    where vectors of another space are offered.
+    """
+
+    def ping(self) -> None:
+        """Return when the engine answers."""
+
+    def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
+        """Create the collection and its payload indexes, or check that the one there fits `spec`.
+
+        Doing it twice equals doing it once. Raises SpaceMismatch if it holds another space.
+        """
+
+    def collection(self, name: str) -> CollectionInfo:
+        """Describe one collection."""
+
+    def collections(self) -> Sequence[CollectionInfo]:
+        """Describe all collections, by name."""
+
+    def drop_collection(self, name: str) -> None:
+        """Delete a collection and its points."""
+
+    def insert(self, collection: str, points: Sequence[Point]) -> None:
+        """Insert points that are not there yet and leave those that are untouched.
+
+        Returns when they would survive a crash of the engine. Every point's `payload.space` must be
+        the collection's.
+        """
+
+    def retrieve(
+        self, collection: str, ids: Sequence[str], *, with_vectors: bool = False
+    ) -> dict[str, StoredPoint]:
+        """Read points by id; ids that do not exist are missing from the result."""
+
+    def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
+        """Add sources to points, by point id and source key, key by key (nothing is lost)."""
+
+    def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
+        """Replace top-level payload fields of one point (`tags`, `metadata`); JSON values."""
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Delete points; ids that do not exist are ignored."""
+
+    def search(self, collection: str, query: SearchQuery) -> Sequence[ScoredPoint]:
+        """The nearest points, best first."""
+
+    def browse(
+        self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None
+    ) -> Page:
+        """Points in order of time. `cursor` is a `next_cursor` of the same call, or None.
+
+        Raises BadRequest for a cursor this index did not make.
+        """
+
+    def count(self, collection: str, filter: Filter | None = None) -> int:
+        """How many points match, exactly."""
+
+    def close(self) -> None:
+        """Release connections; the object cannot be used afterwards."""

@@ -1,0 +1,82 @@
+"""What every point carries beside its vector, and which of it is indexed."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FieldType(StrEnum):
+    """The types a payload index can have."""
+
+    KEYWORD = "keyword"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DATETIME = "datetime"
+    BOOL = "bool"
+
+
+class Source(BaseModel):
+    """One place a picture was found in; a point keeps one entry per distinct `uri`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    uri: str
+    modified_at: datetime | None = None
+
+
+class FirstIndexed(BaseModel):
+    """The job and the source that made a point, so that a batch done twice reports the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job: str
+    source: Annotated[str, Field(description="key of the source in `sources`")]
+
+
+class Payload(BaseModel):
+    """The payload of a point.
+
+    `sources` is an object keyed by the hash of each source, so that concurrent writers each set
+    their own key and lose nothing. Times are timezone-aware; `width` and `height` are pixels of the
+    upright picture; `bytes` is the size of the original file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str
+    space: str
+    model: str
+    numerics: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    taken_at: datetime | None = None
+    indexed_at: datetime
+    sort_at: datetime
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    sources: dict[str, Source] = Field(default_factory=dict)
+    first_indexed: FirstIndexed
+
+
+INDEXED_FIELDS: dict[str, FieldType] = {
+    "sha256": FieldType.KEYWORD,
+    "space": FieldType.KEYWORD,
+    "tags": FieldType.KEYWORD,
+    "format": FieldType.KEYWORD,
+    "width": FieldType.INTEGER,
+    "height": FieldType.INTEGER,
+    "bytes": FieldType.INTEGER,
+    "taken_at": FieldType.DATETIME,
+    "indexed_at": FieldType.DATETIME,
+    "sort_at": FieldType.DATETIME,
+}
+
+
+def indexed_fields(metadata_fields: dict[str, FieldType]) -> dict[str, FieldType]:
+    """All indexed fields of a collection: the fixed ones and `metadata.<name>` as declared."""
+    return INDEXED_FIELDS | {f"metadata.{name}": kind for name, kind in metadata_fields.items()}

@@ -1,0 +1,80 @@
+"""Every setting of Sightline, typed, read once per process from the environment (prefix SIGHTLINE_)."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sightline.payload import FieldType
+
+MIB = 1 << 20
+
+
+class Runtime(StrEnum):
+    """What runs the model."""
+
+    OPENVINO = "openvino"
+    TORCH = "torch"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the towers; `auto` takes what the artifact was judged fit for and the CPU has."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    BF16 = "bf16"
+
+
+class Settings(BaseSettings):
+    """All settings. Lists and objects are written as JSON."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGHTLINE_", frozen=True, extra="ignore")
+
+    # Where things are
+    data_dir: Path = Path("data")
+    redis_url: str | None = None
+    qdrant_url: str | None = None
+    qdrant_api_key: SecretStr | None = None
+    index_socket: Path | None = None
+    collection: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "images"
+    metadata_fields: dict[str, FieldType] = {}
+
+    # The model
+    model: str | None = None
+    runtime: Runtime = Runtime.OPENVINO
+    precision: Precision = Precision.AUTO
+    encoder_threads: Annotated[int, Field(ge=0)] = 0
+
+    # Pictures
+    max_picture_bytes: Annotated[int, Field(ge=1)] = 128 * MIB
+    max_picture_pixels: Annotated[int, Field(ge=1)] = 250_000_000
+    decode_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    decode_memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 2048 * MIB
+    decode_processes: Annotated[int, Field(ge=1)] = 2
+    thumbnail_side: Annotated[int, Field(ge=32, le=2048)] = 384
+
+    # Ingest
+    import_roots: list[Path] = []
+    batch_pictures: Annotated[int, Field(ge=1, le=512)] = 32
+    batches_in_flight: Annotated[int, Field(ge=1)] = 16
+    job_retention_days: Annotated[int, Field(ge=1)] = 30
+    sole_embedder: bool = False
+
+    # The gateway
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    api_key: SecretStr | None = None
+    allow_anonymous: bool = False
+    allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
+    max_upload_files: Annotated[int, Field(ge=1)] = 500
+    max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
+
+    log_level: str = "info"
+
+    @model_validator(mode="after")
+    def _index_is_named_once(self) -> Self:
+        if self.qdrant_url and self.index_socket:
+            raise ValueError("SIGHTLINE_QDRANT_URL and SIGHTLINE_INDEX_SOCKET name two indexes; set one of them.")
+        return self
