@@ -1,0 +1,62 @@
+"""The one Celery configuration, for those who send and for those who work."""
+
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from sightline.errors import Unavailable
+from sightline.queue.messages import IndexBatch, Message, PlanJob
+
+VISIBILITY_TIMEOUT_S = 60
+"""After this a message that nobody acknowledged is delivered again; above the slowest batch."""
+
+# Without these two, kombu returns unacknowledged messages only at every hundredth second.
+_RESTORE = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
+# A stopped Redis would otherwise hold a sender for over 40 s.
+_SOCKET = {
+    "socket_timeout": 3.0,
+    "socket_connect_timeout": 2.0,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+}
+
+
+def create_broker(redis_url: str) -> Celery:
+    """A Celery application on this Redis; `redis_url` is redis://, rediss:// or unix://."""
+    app = Celery("sightline", set_as_current=False, broker=_broker_url(redis_url))
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_routes={message.task: {"queue": message.queue.value} for message in (PlanJob, IndexBatch)},
+        worker_prefetch_multiplier=1,
+        worker_redirect_stdouts=False,
+        worker_hijack_root_logger=False,
+        worker_soft_shutdown_timeout=20.0,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_S, **_RESTORE, **_SOCKET},
+    )
+    return app
+
+
+def send(app: Celery, message: Message) -> None:
+    """Put a message on its queue; raises Unavailable when Redis does not take it."""
+    body: dict[str, Any] = message.model_dump(mode="json")
+    try:
+        app.send_task(
+            message.task, kwargs=body, queue=message.queue.value, ignore_result=True, retry=False
+        )
+    except (OperationalError, OSError) as error:
+        raise Unavailable("Redis (the queue)", str(error)) from error
+
+
+def _broker_url(redis_url: str) -> str:
+    """Celery writes a socket as redis+socket://; redis-py as unix://."""
+    if redis_url.startswith("unix://"):
+        return "redis+socket://" + redis_url.removeprefix("unix://")
+    return redis_url

@@ -1,0 +1,130 @@
+"""Jobs as the ledger records them: what was asked for, how far it is, what went wrong."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sightline.errors import FailureReason
+from sightline.queue.messages import Item, JobSource
+
+
+class JobState(StrEnum):
+    """A job's life; the last four are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class JobRequest(BaseModel):
+    """What a client asked for. `tags` and `metadata` go to every picture the job makes a point of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str
+    source: JobSource
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class Counts(BaseModel):
+    """Source items by outcome; at every moment they add up to `total`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    total: int = 0
+    indexed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    canceled: int = 0
+
+    @property
+    def done(self) -> int:
+        """Items with an outcome."""
+        return self.indexed + self.unchanged + self.failed + self.canceled
+
+    @property
+    def pending(self) -> int:
+        """Items listed and without an outcome yet."""
+        return self.total - self.done
+
+
+class JobError(BaseModel):
+    """Why a whole job failed, as opposed to some of its pictures."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    detail: str
+
+
+class Job(BaseModel):
+    """A job as it stands. `total_known` says whether listing the source has ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    request: JobRequest
+    state: JobState
+    counts: Counts
+    total_known: bool
+    failures_by_reason: dict[FailureReason, int]
+    error: JobError | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Failure(BaseModel):
+    """One picture that was not indexed, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    source: str
+    reason: FailureReason
+    detail: str
+    attempts: int
+    at: datetime
+
+
+class BatchOutcome(BaseModel):
+    """What became of a batch: set once in the ledger, however often the batch runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    indexed: int
+    unchanged: int
+    failures: tuple[Failure, ...] = ()
+
+
+class Batch(BaseModel):
+    """Items planned together."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    items: tuple[Item, ...]
+
+
+class PlanState(BaseModel):
+    """Where listing stands: `cursor` is what the source gave with its last item."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cursor: str | None
+    next_batch: int
+    next_number: int
+    in_flight: int
+    listed: bool
+    final: bool
