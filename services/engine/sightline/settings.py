@@ -4,9 +4,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sightline.errors import SettingsError
 from sightline.payload import FieldType
 
 MIB = 1 << 20
@@ -43,6 +45,7 @@ class Settings(BaseSettings):
 
     # The model
     model: str | None = None
+    """For `up` and `demo` a name or a folder; for api and embedder the folder of an artifact."""
     runtime: Runtime = Runtime.OPENVINO
     precision: Precision = Precision.AUTO
     encoder_threads: Annotated[int, Field(ge=0)] = 0
@@ -76,5 +79,25 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _index_is_named_once(self) -> Self:
         if self.qdrant_url and self.index_socket:
-            raise ValueError("SIGHTLINE_QDRANT_URL and SIGHTLINE_INDEX_SOCKET name two indexes; set one of them.")
+            raise ValueError(
+                "SIGHTLINE_QDRANT_URL and SIGHTLINE_INDEX_SOCKET name two indexes; set one of them."
+            )
         return self
+
+    @property
+    def media_dir(self) -> Path:
+        """Where originals and thumbnails are kept."""
+        return self.data_dir / "media"
+
+
+def read_settings() -> Settings:
+    """Settings from the environment; raises SettingsError with one sentence for each fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from error
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    name = "_".join(str(part) for part in fault["loc"]).upper()
+    return f"SIGHTLINE_{name}: {fault['msg']}." if name else f"{fault['msg']}"

@@ -1,9 +1,23 @@
 """What a model is on disk: a folder with two towers, a tokenizer, a manifest and golden vectors."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sightline.encoder.golden import Golden
+from sightline.errors import ModelError
+from sightline.identity import sha256_of_file
+from sightline.settings import Precision
+
+MANIFEST = "manifest.json"
+IMAGE_TOWER = "image.xml"
+TEXT_TOWER = "text.xml"
+TOKENIZER = "tokenizer.json"
+GOLDEN = "golden.npz"
+FILES = (IMAGE_TOWER, "image.bin", TEXT_TOWER, "text.bin", TOKENIZER, GOLDEN)
 
 
 class View(StrEnum):
@@ -22,11 +36,52 @@ class Preprocessing(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    size: int
-    views: tuple[View, ...]
+    size: Annotated[int, Field(ge=1, description="side of the square, pixels")]
+    views: Annotated[tuple[View, ...], Field(min_length=1)]
     resample: Literal["bilinear", "bicubic", "lanczos"]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Annotated[tuple[float, float, float], Field(description="of RGB scaled to 0..1")]
+    std: Annotated[tuple[float, float, float], Field(description="of RGB scaled to 0..1")]
+
+
+class TextHandling(BaseModel):
+    """How texts become token ids; `prompt` has one `{}` where the text goes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    context_tokens: Annotated[int, Field(ge=1)]
+    padding: Literal["longest", "max_length"]
+    padding_side: Literal["left", "right"] = "right"
+    pad_id: Annotated[int, Field(ge=0)]
+    prompt: Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")] = "{}"
+
+
+class Checks(BaseModel):
+    """What was measured against the reference when the artifact was built: lowest cosines over the
+    golden pictures and texts, and the mean absolute difference of normalised pixel values (None where
+    the reference has no processor, or the building CPU no bf16)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    image_cosine_f32: float
+    text_cosine_f32: float
+    image_cosine_bf16: float | None = None
+    text_cosine_bf16: float | None = None
+    pixel_difference: float | None = None
+
+
+class FileRecord(BaseModel):
+    """Size and SHA-256 of one file of the artifact."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bytes: int
+    sha256: str
+
+
+class Calibration(BaseModel):
+    """Reserved for the score at which a match counts as one; no model has it yet."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class Manifest(BaseModel):
@@ -36,7 +91,76 @@ class Manifest(BaseModel):
 
     name: str
     revision: str
-    space: str
-    dimension: int
+    family: Annotated[str, Field(description="architecture, as `clip`, `siglip2`, `starter`")]
+    space: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*@[0-9a-f]{16}$")]
+    dimension: Annotated[int, Field(ge=1)]
+    license: str
+    source: Annotated[str, Field(description="hub name or folder it was built from")]
+    text_source: Annotated[str | None, Field(description="where the text tower comes from, if elsewhere")] = (
+        None
+    )
     preprocessing: Preprocessing
-    context_tokens: int
+    text: TextHandling
+    calibration: Calibration | None = None
+    checks: Checks
+    precisions: Annotated[tuple[Precision, ...], Field(min_length=1)]
+    default_precision: Precision
+    files: dict[str, FileRecord]
+
+    @property
+    def context_tokens(self) -> int:
+        """The number of tokens the text tower sees, its special ones included."""
+        return self.text.context_tokens
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A model on disk whose manifest was read and whose files are there."""
+
+    path: Path
+    manifest: Manifest
+
+    def golden(self) -> Golden:
+        """Read the golden inputs and vectors; raises ModelError if they cannot be read."""
+        return Golden.read(self.path / GOLDEN)
+
+
+def open_artifact(path: Path) -> Artifact:
+    """Read the manifest and check that every file is there with its recorded size.
+
+    Cheap enough for every start; `check_hashes` reads the content. Raises ModelError.
+    """
+    try:
+        manifest = Manifest.model_validate_json((path / MANIFEST).read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelError(
+            f"There is no model artifact in {path} (no {MANIFEST}). Build one with `sightline model build`."
+        ) from error
+    except ValidationError as error:
+        raise ModelError(
+            f"The manifest of the model artifact in {path} is not one this version can read "
+            f"({error.error_count()} faults, the first: {error.errors()[0]['msg']}). "
+            f"Build the artifact again."
+        ) from error
+    for name in FILES:
+        _check_size(path / name, manifest.files.get(name))
+    return Artifact(path, manifest)
+
+
+def check_hashes(artifact: Artifact) -> None:
+    """Compare every file with its recorded SHA-256; raises ModelError at the first that differs."""
+    for name, record in artifact.manifest.files.items():
+        if sha256_of_file(artifact.path / name) != record.sha256:
+            raise ModelError(
+                f"{artifact.path / name} is not the file that was built (its SHA-256 differs). "
+                f"Build the artifact again."
+            )
+
+
+def _check_size(file: Path, record: FileRecord | None) -> None:
+    if record is None:
+        raise ModelError(f"The manifest beside {file} does not record that file. Build the artifact again.")
+    size = file.stat().st_size if file.is_file() else None
+    if size != record.bytes:
+        found = "is missing" if size is None else f"has {size} bytes instead of {record.bytes}"
+        raise ModelError(f"{file} {found}. Build the artifact again.")

@@ -48,9 +48,7 @@ def send(app: Celery, message: Message) -> None:
     """Put a message on its queue; raises Unavailable when Redis does not take it."""
     body: dict[str, Any] = message.model_dump(mode="json")
     try:
-        app.send_task(
-            message.task, kwargs=body, queue=message.queue.value, ignore_result=True, retry=False
-        )
+        app.send_task(message.task, kwargs=body, queue=message.queue.value, ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
         raise Unavailable("Redis (the queue)", str(error)) from error
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TypeAlias, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -28,11 +28,14 @@ from sightline.queue.jobs import (
     PlanState,
 )
 
+_Value: TypeAlias = "bytes | bytearray | memoryview[int] | str | int | float"
+"""What redis-py takes as a value."""
+
 _JOBS = "sightline:jobs"
 _ACTIVE = "sightline:jobs:active"
 
 
-def connect_redis(redis_url: str) -> "Redis[str]":
+def connect_redis(redis_url: str) -> Redis:
     """A client with bounded waits; connects on first use."""
     return Redis.from_url(
         redis_url,
@@ -46,7 +49,7 @@ def connect_redis(redis_url: str) -> "Redis[str]":
 class Ledger:
     """Records of jobs. Every call raises Unavailable when Redis does not answer."""
 
-    def __init__(self, redis: "Redis[str]", retention: timedelta) -> None:
+    def __init__(self, redis: Redis, retention: timedelta) -> None:
         self._redis = redis
         self._retention_s = int(retention.total_seconds())
         self._plan_batch = redis.register_script(ledger_scripts.PLAN_BATCH)
@@ -62,13 +65,14 @@ class Ledger:
         """Record a new job, queued. Ids sort by time of creation."""
         now = datetime.now(UTC)
         job_id = f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(6)}"
-        record: dict[str, str | int] = {
+        record: dict[_Value, _Value] = {
             "request": request.model_dump_json(),
             "state": JobState.QUEUED.value,
             "created_at": now.isoformat(),
             "next_batch": 0,
             "total_known": 0,
-        } | dict.fromkeys(Counts.model_fields, 0)
+        }
+        record |= dict.fromkeys(Counts.model_fields, 0)
         with _redis_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(_key(job_id), mapping=record)
             pipe.zadd(_JOBS, {job_id: now.timestamp()})
@@ -104,7 +108,7 @@ class Ledger:
     def active(self) -> Sequence[str]:
         """Ids of the jobs that have not ended, oldest first."""
         with _redis_errors():
-            return sorted(self._redis.smembers(_ACTIVE))
+            return sorted(cast(set[str], self._redis.smembers(_ACTIVE)))
 
     def plan_state(self, job_id: str) -> PlanState:
         """Where listing the job's source stands; raises JobNotFound."""
@@ -126,7 +130,7 @@ class Ledger:
 
     def plan_batch(self, job_id: str, batch: Batch, cursor: str) -> bool:
         """Record a batch before its message is sent; False if another planner was first."""
-        args = [batch.id, batch.model_dump_json(), len(batch.items), cursor, _now()]
+        args: list[_Value] = [batch.id, batch.model_dump_json(), len(batch.items), cursor, _now()]
         with _redis_errors():
             return bool(self._plan_batch(keys=_keys(job_id), args=args))
 
@@ -156,7 +160,7 @@ class Ledger:
 
     def set_outcome(self, job_id: str, batch_id: int, outcome: BatchOutcome) -> bool:
         """Set what became of a batch; False, and nothing changes, if that was known already."""
-        args: list[Any] = [_now(), self._retention_s, job_id, batch_id, outcome.indexed, outcome.unchanged]
+        args: list[_Value] = [_now(), self._retention_s, job_id, batch_id, outcome.indexed, outcome.unchanged]
         for failure in outcome.failures:
             args += [failure.number, failure.reason.value, failure.model_dump_json()]
         with _redis_errors():
@@ -170,8 +174,11 @@ class Ledger:
         found: list[Failure] = []
         while len(found) < limit:
             with _redis_errors():
-                page = self._redis.zrangebyscore(
-                    _key(job_id, "failures"), f"({after}", "+inf", start=0, num=limit
+                page = cast(
+                    list[str],
+                    self._redis.zrangebyscore(
+                        _key(job_id, "failures"), f"({after}", "+inf", start=0, num=limit
+                    ),
                 )
             if not page:
                 break
@@ -185,9 +192,9 @@ class Ledger:
         start = 0
         with _redis_errors():
             if before is not None:
-                rank = self._redis.zrevrank(_JOBS, before)
+                rank = cast(int | None, self._redis.zrevrank(_JOBS, before))
                 start = 0 if rank is None else rank + 1
-            while ids := self._redis.zrevrange(_JOBS, start, start + page - 1):
+            while ids := cast(list[str], self._redis.zrevrange(_JOBS, start, start + page - 1)):
                 yield from ids
                 start += page
 

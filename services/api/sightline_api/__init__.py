@@ -1,0 +1,1 @@
+"""The gateway: routes translate HTTP, the modules beside them do the work."""

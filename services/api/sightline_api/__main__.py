@@ -1,0 +1,34 @@
+"""`python -m sightline_api`: serve the gateway."""
+
+import sys
+
+import uvicorn
+from sightline.errors import SightlineError
+from sightline.logs import configure_logging
+from sightline.process import end_with_parent
+from sightline.settings import read_settings
+
+from sightline_api.access import check_bind
+from sightline_api.app import create_app
+
+
+def main() -> int:
+    """Serve until SIGTERM; 2 when it cannot start, with the reason on standard error."""
+    end_with_parent()
+    try:
+        settings = read_settings()
+        configure_logging(settings.log_level, "api")
+        check_bind(settings)
+        app = create_app(settings)
+    except SightlineError as error:
+        sys.stderr.write(f"sightline api: {error}\n")
+        return 2
+    server = uvicorn.Server(
+        uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
+    )
+    server.run()
+    return 0 if server.started else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""The application: every part of the gateway is put together here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import anyio.to_thread
+from fastapi import FastAPI
+from sightline.settings import Settings
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from sightline_api.access import RequireKey
+from sightline_api.gateway import open_gateway
+from sightline_api.problems import install_problem_handlers
+from sightline_api.request_id import RequestIdMiddleware
+from sightline_api.routes import embeddings, images, ingest, jobs, search, service
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway over these settings; it opens its connections when it starts serving."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with open_gateway(settings) as gateway:
+            await anyio.to_thread.run_sync(gateway.decoder.warm)
+            app.state.gateway = gateway
+            yield
+
+    app = FastAPI(
+        title="Sightline",
+        version=version("sightline-api"),
+        description="Search pictures by words, by another picture, or by likeness.",
+        lifespan=lifespan,
+    )
+    install_problem_handlers(app)
+    # A page of another site must not reach a loopback service through its visitor's browser.
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(RequestIdMiddleware)
+    for routes in (ingest, images, search, jobs, embeddings):
+        app.include_router(routes.router, dependencies=[RequireKey])
+    app.include_router(service.router)
+    return app

@@ -1,0 +1,90 @@
+"""What the routes work with: built once at start, closed at the end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from celery import Celery
+from fastapi import Depends, Request
+from sightline.decoder import PictureDecoder
+from sightline.encoder import Encoder
+from sightline.encoder.artifact import open_artifact
+from sightline.encoder.registry import open_encoder
+from sightline.errors import SettingsError
+from sightline.index import CollectionSpec, VectorIndex
+from sightline.index.connect import open_index
+from sightline.media import FolderMediaStore, MediaStore
+from sightline.payload import indexed_fields
+from sightline.pictures import PictureLimits
+from sightline.queue.broker import create_broker
+from sightline.queue.ledger import Ledger, connect_redis
+from sightline.settings import Settings
+
+from sightline_api.query import QueryEncoder
+
+_DECODE_PROCESSES = 1
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The gateway's collaborators."""
+
+    settings: Settings
+    encoder: Encoder
+    decoder: PictureDecoder
+    index: VectorIndex
+    ledger: Ledger
+    broker: Celery
+    media: MediaStore
+    queries: QueryEncoder
+
+    def collection_spec(self, name: str) -> CollectionSpec:
+        """What a collection is made with when it is first written to."""
+        manifest = self.encoder.manifest
+        fields = indexed_fields(self.settings.metadata_fields)
+        return CollectionSpec(name, manifest.space, manifest.dimension, fields)
+
+
+@contextmanager
+def open_gateway(settings: Settings) -> Iterator[Gateway]:
+    """Build everything; raises SettingsError or ModelError with a sentence when it cannot be."""
+    if settings.redis_url is None:
+        raise SettingsError("SIGHTLINE_REDIS_URL is not set: the gateway keeps its jobs in Redis.")
+    if settings.model is None:
+        raise SettingsError("SIGHTLINE_MODEL is not set: it names the folder of a model artifact.")
+    artifact = open_artifact(Path(settings.model))
+    decoder = PictureDecoder(
+        limits=PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels),
+        preprocessing=artifact.manifest.preprocessing,
+        thumbnail_side=settings.thumbnail_side,
+        processes=_DECODE_PROCESSES,
+        timeout_s=settings.decode_timeout_s,
+        memory_bytes=settings.decode_memory_bytes,
+    )
+    encoder = open_encoder(artifact.path, settings)
+    index = open_index(settings)
+    try:
+        yield Gateway(
+            settings=settings,
+            encoder=encoder,
+            decoder=decoder,
+            index=index,
+            ledger=Ledger(connect_redis(settings.redis_url), timedelta(days=settings.job_retention_days)),
+            broker=create_broker(settings.redis_url),
+            media=FolderMediaStore(settings.media_dir),
+            queries=QueryEncoder(encoder, decoder, index),
+        )
+    finally:
+        decoder.close()
+        index.close()
+
+
+def _gateway_of(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+GatewayDep = Annotated[Gateway, Depends(_gateway_of)]

@@ -1,0 +1,109 @@
+"""From the parts of a query to the one vector that is searched for."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from sightline.decoder import PictureDecoder
+from sightline.encoder import Encoder
+from sightline.errors import BadRequest, ImageNotFound, QueryCancelsOut
+from sightline.index import VectorIndex
+
+from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, TextPart
+
+TEXTS_REMEMBERED = 10_000
+CANCELS_BELOW = 1e-3
+"""Length of the weighted sum, as a share of the summed weights, below which nothing is left."""
+
+
+@dataclass(frozen=True)
+class EncodedQuery:
+    """`vector` is float32, shape (dimension,), of length 1; `image_ids` are the stored pictures used."""
+
+    vector: NDArray[np.float32]
+    image_ids: tuple[str, ...]
+    warnings: tuple[QueryWarning, ...]
+
+
+class QueryEncoder:
+    """Encodes queries; remembers the vectors of recent texts. Safe to call from several threads."""
+
+    def __init__(self, encoder: Encoder, decoder: PictureDecoder, index: VectorIndex) -> None:
+        self._encoder = encoder
+        self._decoder = decoder
+        self._index = index
+        self.text_vector = lru_cache(maxsize=TEXTS_REMEMBERED)(self._encode_text)
+
+    def encode(self, collection: str, parts: Sequence[Part]) -> EncodedQuery:
+        """The normalised sum of the parts' unit vectors by weight.
+
+        Raises QueryCancelsOut, ImageNotFound, BadPicture, or BadRequest for what is not base64.
+        """
+        stored = self._stored_vectors(collection, parts)
+        vectors = np.stack([self._vector(part, stored) for part in parts])
+        weights = np.array([part.weight for part in parts], dtype=np.float32)
+        total = weights @ vectors
+        length = float(np.linalg.norm(total))
+        if length < CANCELS_BELOW * float(np.abs(weights).sum()) or length == 0.0:
+            raise QueryCancelsOut
+        return EncodedQuery(
+            vector=(total / length).astype(np.float32),
+            image_ids=tuple(stored),
+            warnings=tuple(self._warnings(parts)),
+        )
+
+    def picture_vector(self, data: bytes) -> NDArray[np.float32]:
+        """The vector of a picture's bytes; raises BadPicture."""
+        decoded = self._decoder.submit(data, thumbnail=False).result()
+        vector: NDArray[np.float32] = self._encoder.encode_views(decoded.views[np.newaxis])[0]
+        return vector
+
+    def _vector(self, part: Part, stored: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+        match part:
+            case TextPart():
+                return self.text_vector(part.text)
+            case ImageIdPart():
+                return stored[str(part.image_id)]
+            case ImageBytesPart():
+                return self.picture_vector(decode_base64(part.image_base64))
+
+    def _encode_text(self, text: str) -> NDArray[np.float32]:
+        vector: NDArray[np.float32] = self._encoder.encode_texts([text])[0]
+        return vector
+
+    def _stored_vectors(self, collection: str, parts: Sequence[Part]) -> dict[str, NDArray[np.float32]]:
+        ids = [str(part.image_id) for part in parts if isinstance(part, ImageIdPart)]
+        if not ids:
+            return {}
+        found = self._index.retrieve(collection, ids, with_vectors=True)
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for image_id in ids:
+            point = found.get(image_id)
+            if point is None or point.vector is None:
+                raise ImageNotFound(collection, image_id)
+            vectors[image_id] = point.vector
+        return vectors
+
+    def _warnings(self, parts: Sequence[Part]) -> Sequence[QueryWarning]:
+        limit = self._encoder.manifest.context_tokens
+        return [
+            QueryWarning(
+                code="text_truncated",
+                detail=f"Only the first {limit} tokens of part {number} count: '{part.text[:40]}…'.",
+            )
+            for number, part in enumerate(parts)
+            if isinstance(part, TextPart) and self._encoder.exceeds_context(part.text)
+        ]
+
+
+def decode_base64(text: str) -> bytes:
+    """Bytes of standard base64, with or without a `data:` prefix; raises BadRequest."""
+    body = text.partition(",")[2] if text.startswith("data:") else text
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise BadRequest(f"image_base64 is not base64: {error}.") from error

@@ -1,0 +1,82 @@
+"""Vectors themselves, in the form of OpenAI's embeddings API."""
+
+import base64
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from sightline.errors import NotFound
+
+from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.query import decode_base64
+from sightline_api.search_models import Text
+
+router = APIRouter(prefix="/v1", tags=["embeddings"])
+
+MAX_INPUTS = 256
+
+
+class ImageInput(BaseModel):
+    """A picture to embed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image_base64: Annotated[str, Field(min_length=1)]
+
+
+class EmbeddingsRequest(BaseModel):
+    """Texts and pictures to embed; `model` may be left out, or must name the one in use."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["a cat", "a dog"]}]})
+
+    input: Text | Annotated[list[Text | ImageInput], Field(min_length=1, max_length=MAX_INPUTS)]
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+
+class Embedding(BaseModel):
+    """One vector: numbers, or base64 of little-endian float32."""
+
+    object: Literal["embedding"] = "embedding"
+    index: int
+    embedding: list[float] | str
+
+
+class EmbeddingsResponse(BaseModel):
+    """One vector for each input, in order."""
+
+    object: Literal["list"] = "list"
+    data: list[Embedding]
+    model: str
+
+
+@router.post("/embeddings")
+def embed(gateway: GatewayDep, body: EmbeddingsRequest) -> EmbeddingsResponse:
+    """Unit vectors of texts and pictures, in one space."""
+    model = gateway.encoder.manifest.name
+    if body.model not in (None, model):
+        raise NotFound(f"Model '{body.model}' is not in use here; '{model}' is.")
+    inputs = [body.input] if isinstance(body.input, str) else body.input
+    vectors = [_vector(gateway, one) for one in inputs]
+    return EmbeddingsResponse(
+        data=[
+            Embedding(index=place, embedding=_encoded(vector, body.encoding_format))
+            for place, vector in enumerate(vectors)
+        ],
+        model=model,
+    )
+
+
+def _vector(gateway: Gateway, one: str | ImageInput) -> NDArray[np.float32]:
+    if isinstance(one, str):
+        return gateway.queries.text_vector(one)
+    return gateway.queries.picture_vector(decode_base64(one.image_base64))
+
+
+def _encoded(vector: NDArray[np.float32], encoding: Literal["float", "base64"]) -> list[float] | str:
+    if encoding == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    numbers: list[float] = vector.tolist()
+    return numbers

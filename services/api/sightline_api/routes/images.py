@@ -1,0 +1,104 @@
+"""Stored pictures: look, browse, delete."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+from sightline.errors import ImageNotFound
+from sightline.index import SortKey, StoredPoint
+
+from sightline_api.cursors import make_cursor, read_cursor
+from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.images import Image
+from sightline_api.originals import CONTENT_TYPES, read_original
+from sightline_api.parameters import CollectionDep, FilterDep
+from sightline_api.search_models import ImageIdPart, Limit, SearchResponse
+from sightline_api.searching import search_parts
+
+router = APIRouter(prefix="/v1/images", tags=["images"])
+
+# A picture's bytes never change under its id, so its thumbnail never does.
+_IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+class ImageList(BaseModel):
+    """A page of pictures in order of time."""
+
+    items: list[Image]
+    next_cursor: str | None
+
+
+@router.get("")
+def browse_images(
+    gateway: GatewayDep,
+    collection: CollectionDep,
+    filter: FilterDep,
+    sort: SortKey = "-sort_at",
+    cursor: str | None = None,
+    limit: Limit = 50,
+) -> ImageList:
+    """Pictures in order of time; `sort_at` is the time taken, else the file's, else of indexing."""
+    request = ["images", collection, sort, filter.model_dump(mode="json") if filter else None]
+    position = str(read_cursor(cursor, request)) if cursor else None
+    page = gateway.index.browse(collection, sort=sort, limit=limit, cursor=position, filter=filter)
+    return ImageList(
+        items=[Image.of(point, collection) for point in page.points],
+        next_cursor=make_cursor(page.next_cursor, request) if page.next_cursor else None,
+    )
+
+
+@router.get("/{image_id}")
+def get_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> Image:
+    """One picture."""
+    return Image.of(_point(gateway, collection, image_id), collection)
+
+
+@router.delete("/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> None:
+    """Forget a picture: its point, thumbnail and uploaded copy. Files in folders are not touched."""
+    point = _point(gateway, collection, image_id)
+    gateway.index.delete(collection, [point.id])
+    gateway.media.delete(collection, point.id, point.payload.sha256)
+
+
+@router.get("/{image_id}/thumbnail")
+def get_thumbnail(
+    gateway: GatewayDep, collection: CollectionDep, image_id: UUID, request: Request
+) -> Response:
+    """The picture small, as WebP."""
+    etag = f'"{image_id}"'
+    headers = {"ETag": etag} | _IMMUTABLE
+    if request.headers.get("If-None-Match") == etag:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+    data = gateway.media.read_thumbnail(collection, str(image_id))
+    return Response(data, media_type="image/webp", headers=headers)
+
+
+@router.get("/{image_id}/original")
+def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> Response:
+    """The bytes the picture was indexed from."""
+    point = _point(gateway, collection, image_id)
+    data = read_original(gateway, collection, point)
+    return Response(data, media_type=CONTENT_TYPES[point.payload.format], headers=_IMMUTABLE)
+
+
+@router.get("/{image_id}/similar")
+def similar_images(
+    gateway: GatewayDep,
+    collection: CollectionDep,
+    filter: FilterDep,
+    image_id: UUID,
+    limit: Limit = 20,
+    cursor: str | None = None,
+) -> SearchResponse:
+    """Pictures like this one, without itself; needs no encoding."""
+    part = ImageIdPart(image_id=image_id)
+    return search_parts(gateway, [part], limit=limit, cursor=cursor, filter=filter, collection=collection)
+
+
+def _point(gateway: Gateway, collection: str, image_id: UUID) -> StoredPoint:
+    points = gateway.index.retrieve(collection, [str(image_id)])
+    if str(image_id) not in points:
+        raise ImageNotFound(collection, str(image_id))
+    return points[str(image_id)]

@@ -1,0 +1,81 @@
+"""Jobs and what failed in them."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+from sightline.errors import FailureReason
+from sightline.queue.jobs import JobState
+
+from sightline_api.cursors import make_cursor, read_cursor
+from sightline_api.gateway import GatewayDep
+from sightline_api.job_resource import JobResource
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+PageSize = Annotated[int, Query(ge=1, le=1000)]
+
+
+class JobList(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobResource]
+    next_cursor: str | None
+
+
+class FailureResource(BaseModel):
+    """One picture that was not indexed, and why."""
+
+    source: str
+    reason: FailureReason
+    detail: str
+    attempts: int
+    at: datetime
+
+
+class FailureList(BaseModel):
+    """A page of failures, in the order of listing."""
+
+    items: list[FailureResource]
+    next_cursor: str | None
+
+
+@router.get("")
+def list_jobs(
+    gateway: GatewayDep, state: JobState | None = None, cursor: str | None = None, limit: PageSize = 50
+) -> JobList:
+    """Jobs, newest first."""
+    request = ["jobs", state]
+    before = str(read_cursor(cursor, request)) if cursor else None
+    jobs = gateway.ledger.list_jobs(state=state, before=before, limit=limit + 1)
+    more = len(jobs) > limit
+    return JobList(
+        items=[JobResource.of(job) for job in jobs[:limit]],
+        next_cursor=make_cursor(jobs[limit - 1].id, request) if more else None,
+    )
+
+
+@router.get("/{job_id}")
+def get_job(gateway: GatewayDep, job_id: str) -> JobResource:
+    """One job as it stands."""
+    return JobResource.of(gateway.ledger.job(job_id))
+
+
+@router.get("/{job_id}/failures")
+def list_failures(
+    gateway: GatewayDep,
+    job_id: str,
+    reason: FailureReason | None = None,
+    cursor: str | None = None,
+    limit: PageSize = 100,
+) -> FailureList:
+    """The pictures of a job that were not indexed, each with its reason."""
+    request = ["failures", job_id, reason]
+    after = int(read_cursor(cursor, request)) if cursor else -1
+    failures = gateway.ledger.failures(job_id, reason=reason, after=after, limit=limit + 1)
+    more = len(failures) > limit
+    return FailureList(
+        items=[FailureResource(**failure.model_dump(exclude={"number"})) for failure in failures[:limit]],
+        next_cursor=make_cursor(failures[limit - 1].number, request) if more else None,
+    )

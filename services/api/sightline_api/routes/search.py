@@ -1,0 +1,68 @@
+"""Search by words, by pictures and by both."""
+
+import base64
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from sightline.index.filters import parse_filter
+
+from sightline_api.gateway import GatewayDep
+from sightline_api.grammar import parse_query
+from sightline_api.parameters import CollectionDep, FilterDep
+from sightline_api.search_models import (
+    MAX_TEXT_CHARACTERS,
+    ImageBytesPart,
+    Limit,
+    Part,
+    SearchRequest,
+    SearchResponse,
+    TextPart,
+    Weight,
+)
+from sightline_api.searching import search, search_parts
+
+router = APIRouter(prefix="/v1/search", tags=["search"])
+
+QueryText = Annotated[str, Query(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
+
+
+@router.post("")
+def search_composed(gateway: GatewayDep, body: SearchRequest) -> SearchResponse:
+    """Search by any number of parts: texts, stored pictures and pictures in the request."""
+    return search(gateway, body)
+
+
+@router.get("")
+def search_short(
+    gateway: GatewayDep,
+    collection: CollectionDep,
+    filter: FilterDep,
+    q: QueryText,
+    syntax: Annotated[
+        Literal["short", "plain"], Query(description="`plain` takes the text as it is")
+    ] = "short",
+    limit: Limit = 20,
+    cursor: str | None = None,
+) -> SearchResponse:
+    """Search by words and "quoted phrases"; `-word` and `-"a phrase"` exclude."""
+    parts = [TextPart(text=q)] if syntax == "plain" else parse_query(q)
+    return search_parts(gateway, parts, limit=limit, cursor=cursor, filter=filter, collection=collection)
+
+
+@router.post("/image")
+def search_by_image(
+    gateway: GatewayDep,
+    collection: CollectionDep,
+    file: Annotated[UploadFile, File()],
+    q: Annotated[str | None, Form(max_length=MAX_TEXT_CHARACTERS)] = None,
+    weight: Annotated[Weight, Form(description="of the picture, beside a text of weight 1")] = 1.0,
+    limit: Annotated[Limit, Form()] = 20,
+    filter: Annotated[str | None, Form(description="the filter tree as JSON")] = None,
+) -> SearchResponse:
+    """Search by a picture in a form, and by words too if `q` is there."""
+    data = file.file.read(gateway.settings.max_picture_bytes + 1)
+    parts: list[Part] = [ImageBytesPart(image_base64=base64.b64encode(data).decode(), weight=weight)]
+    if q:
+        parts += parse_query(q)
+    tree = parse_filter(filter) if filter else None
+    return search_parts(gateway, parts, limit=limit, filter=tree, collection=collection)

@@ -1,0 +1,12 @@
+"""Errors of the embedder alone; those it shares are in `sightline.errors`."""
+
+from sightline.errors import SightlineError
+
+
+class SourceError(SightlineError):
+    """A source cannot be listed at all, or not further: the job fails, no picture is blamed."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail

@@ -1,0 +1,1 @@
+"""Building model artifacts: the only code that needs torch on a CPU host."""

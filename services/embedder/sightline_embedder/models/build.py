@@ -1,0 +1,189 @@
+"""From a model by name or folder to an artifact that was checked against its reference."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+
+import torch
+from sightline.encoder.artifact import (
+    FILES,
+    GOLDEN,
+    IMAGE_TOWER,
+    MANIFEST,
+    TEXT_TOWER,
+    TOKENIZER,
+    Artifact,
+    Checks,
+    FileRecord,
+    Manifest,
+    check_hashes,
+    open_artifact,
+)
+from sightline.encoder.openvino import OpenVinoEncoder, choose_precision, cpu_has_bf16, save_tower
+from sightline.encoder.self_test import self_test
+from sightline.errors import ModelError
+from sightline.identity import sha256_of_file
+from sightline.settings import Precision
+
+from sightline_embedder.models.catalog import STARTER, CatalogEntry, entry_for
+from sightline_embedder.models.parity import LOWEST_BF16_COSINE, measure, record_golden
+from sightline_embedder.models.reference import Reference
+
+Progress = Callable[[str], None]
+_UNMEASURED = Checks(image_cosine_f32=0, text_cosine_f32=0)
+
+
+def build_artifact(model: str | CatalogEntry, out: Path, progress: Progress = lambda _: None) -> Artifact:
+    """Build `starter`, a hub name, a model folder or an entry into the folder `out`, replacing what is there.
+
+    `progress` gets a line for each step. The folder appears whole or not at all. Raises ModelError
+    when the model cannot be loaded, converted, or does not agree with its reference.
+    """
+    entry = entry_for(model) if isinstance(model, str) else model
+    progress(f"loading {entry.name}")
+    reference = load_reference(entry)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        _write(reference, folder, progress)
+        _replace(out, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return open_artifact(out)
+
+
+def verify_artifact(path: Path, progress: Progress = lambda _: None) -> Checks:
+    """Check an artifact anew: every hash, the self-test at each precision this CPU has, and parity with
+    its source where that can be loaded. Returns what was measured, or what the build had measured when
+    the source is not at hand. Raises ModelError."""
+    artifact = open_artifact(path)
+    progress("comparing hashes")
+    check_hashes(artifact)
+    for precision in artifact.manifest.precisions:
+        if precision is not Precision.BF16 or cpu_has_bf16():
+            progress(f"self-test in {precision}")
+            self_test(OpenVinoEncoder(artifact, precision), artifact)
+    try:
+        reference = load_reference(_entry_of(artifact.manifest))
+    except ModelError as error:
+        progress(f"not compared with its source: {error}")
+        return artifact.manifest.checks
+    progress("comparing with its source")
+    return measure(reference, artifact, record_golden(reference))
+
+
+def load_reference(entry: CatalogEntry) -> Reference:
+    """Load the model an artifact is built from; raises ModelError."""
+    try:
+        if entry.name == STARTER:
+            from sightline_embedder.models.starter import load_starter
+
+            return load_starter()
+        from sightline_embedder.models.clip import load_clip
+
+        return load_clip(entry)
+    except ImportError as error:
+        raise ModelError(
+            f"Building a model needs a package that is not installed ({error.name}): "
+            f"install sightline-embedder[models]."
+        ) from error
+
+
+def space_id(reference: Reference) -> str:
+    """The id of the space of a model's vectors: a slug of its name and a hash over weights,
+    preprocessing, tokenizer and text handling; precision and runtime have no part in it."""
+    tokenizer = json.loads(reference.tokenizer_json) | {"truncation": None, "padding": None}
+    parts = [reference.digest, reference.preprocessing.model_dump(), reference.text.model_dump(), tokenizer]
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    slug = re.sub(r"[^a-z0-9]+", "-", reference.name.lower()).strip("-") or "model"
+    return f"{slug}@{digest[:16]}"
+
+
+def _write(reference: Reference, folder: Path, progress: Progress) -> None:
+    progress("converting the image tower")
+    spec = reference.preprocessing
+    shape = [len(spec.views), spec.size, spec.size, 3]
+    example = {"views": torch.zeros([2, *shape], dtype=torch.uint8)}
+    save_tower(
+        reference.image_tower, example, {"views": [-1, *shape]}, folder / IMAGE_TOWER, reference.fp16_weights
+    )
+    progress("converting the text tower")
+    tokens = reference.text.context_tokens if reference.text.padding == "max_length" else 7
+    width = tokens if reference.text.padding == "max_length" else -1
+    ids = {name: torch.ones([2, tokens], dtype=torch.int64) for name in reference.text_inputs}
+    save_tower(
+        reference.text_tower,
+        ids,
+        {name: [-1, width] for name in ids},
+        folder / TEXT_TOWER,
+        reference.fp16_weights,
+    )
+    (folder / TOKENIZER).write_text(reference.tokenizer_json, encoding="utf-8")
+    progress("recording golden vectors")
+    golden = record_golden(reference)
+    golden.write(folder / GOLDEN)
+    progress("comparing with the reference")
+    draft = _draft(reference, folder, golden.image_vectors.shape[1])
+    checks = measure(reference, Artifact(folder, draft), golden)
+    manifest = draft.model_copy(update={"checks": checks} | _fit_precisions(draft, checks))
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    self_test(OpenVinoEncoder(open_artifact(folder)), Artifact(folder, manifest))
+
+
+def _draft(reference: Reference, folder: Path, dimension: int) -> Manifest:
+    return Manifest(
+        name=reference.name,
+        revision=reference.revision,
+        family=reference.family,
+        space=space_id(reference),
+        dimension=dimension,
+        license=reference.license,
+        source=reference.source,
+        text_source=reference.text_source,
+        preprocessing=reference.preprocessing,
+        text=reference.text,
+        checks=_UNMEASURED,
+        precisions=reference.precisions,
+        default_precision=reference.default_precision,
+        files={
+            name: FileRecord(bytes=(folder / name).stat().st_size, sha256=sha256_of_file(folder / name))
+            for name in FILES
+        },
+    )
+
+
+def _fit_precisions(draft: Manifest, checks: Checks) -> dict[str, object]:
+    measured = [
+        cosine for cosine in (checks.image_cosine_bf16, checks.text_cosine_bf16) if cosine is not None
+    ]
+    if all(cosine >= LOWEST_BF16_COSINE for cosine in measured):
+        return {}
+    kept = tuple(precision for precision in draft.precisions if precision is not Precision.BF16)
+    return {"precisions": kept, "default_precision": choose_precision(draft, Precision.AUTO, bf16=False)}
+
+
+def _replace(out: Path, folder: Path) -> None:
+    folder.chmod(0o755)
+    if out.exists():
+        old = Path(mkdtemp(prefix=f".{out.name}.old.", dir=out.parent))
+        out.rename(old / out.name)
+        folder.rename(out)
+        shutil.rmtree(old)
+    else:
+        folder.rename(out)
+
+
+def _entry_of(manifest: Manifest) -> CatalogEntry:
+    return CatalogEntry(
+        name=manifest.name,
+        source=manifest.source,
+        license=manifest.license,
+        note="",
+        text_source=manifest.text_source,
+        padding=manifest.text.padding,
+        prompt=manifest.text.prompt,
+    )

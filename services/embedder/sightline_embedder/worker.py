@@ -1,0 +1,118 @@
+"""The worker's start: every object of an embedder is built here, and handed on."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from threading import Event
+
+import structlog
+from celery import Celery
+from celery.signals import worker_shutting_down
+from sightline.decoder import PictureDecoder
+from sightline.encoder import Encoder
+from sightline.encoder.artifact import open_artifact
+from sightline.encoder.registry import open_encoder
+from sightline.errors import SettingsError
+from sightline.index import CollectionSpec, VectorIndex
+from sightline.index.connect import open_index
+from sightline.media import FolderMediaStore
+from sightline.payload import indexed_fields
+from sightline.pictures import PictureLimits
+from sightline.queue.broker import create_broker
+from sightline.queue.ledger import Ledger, connect_redis
+from sightline.queue.messages import Queue
+from sightline.settings import Settings
+
+from sightline_embedder.batches import BatchRunner
+from sightline_embedder.indexing import BatchIndexer
+from sightline_embedder.planning import Planner
+from sightline_embedder.reading import PictureReader
+from sightline_embedder.recovery import rebuild_queue
+from sightline_embedder.tasks import register_tasks
+
+_log = structlog.get_logger(__name__)
+
+BATCHES_AT_ONCE = 2
+"""One batch decodes while the other encodes."""
+
+
+@dataclass(frozen=True)
+class _Parts:
+    encoder: Encoder
+    decoder: PictureDecoder
+    index: VectorIndex
+
+
+def run_worker(settings: Settings) -> None:
+    """Run an embedder until SIGTERM; raises SettingsError or ModelError when it cannot start."""
+    if settings.redis_url is None:
+        raise SettingsError("SIGHTLINE_REDIS_URL is not set: an embedder takes its jobs from Redis.")
+    parts = _build_parts(settings)
+    redis = connect_redis(settings.redis_url)
+    broker = create_broker(settings.redis_url)
+    ledger = Ledger(redis, timedelta(days=settings.job_retention_days))
+    planner = Planner(
+        ledger,
+        broker,
+        import_roots=tuple(settings.import_roots),
+        batch_pictures=settings.batch_pictures,
+        batches_in_flight=settings.batches_in_flight,
+    )
+    stopping = Event()
+    register_tasks(broker, planner, _build_runner(settings, ledger, parts), stopping)
+    if settings.sole_embedder:
+        rebuild_queue(redis, broker, ledger)
+    _log.info("embedder_ready", model=parts.encoder.manifest.name, numerics=parts.encoder.numerics)
+    try:
+        _consume(broker, stopping)
+    finally:
+        parts.decoder.close()
+        parts.index.close()
+
+
+def _build_parts(settings: Settings) -> _Parts:
+    if settings.model is None:
+        raise SettingsError("SIGHTLINE_MODEL is not set: it names the folder of a model artifact.")
+    artifact = open_artifact(Path(settings.model))
+    decoder = PictureDecoder(
+        limits=PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels),
+        preprocessing=artifact.manifest.preprocessing,
+        thumbnail_side=settings.thumbnail_side,
+        processes=settings.decode_processes,
+        timeout_s=settings.decode_timeout_s,
+        memory_bytes=settings.decode_memory_bytes,
+    )
+    encoder = open_encoder(artifact.path, settings)
+    decoder.warm()
+    return _Parts(encoder, decoder, open_index(settings))
+
+
+def _build_runner(settings: Settings, ledger: Ledger, parts: _Parts) -> BatchRunner:
+    media = FolderMediaStore(settings.media_dir)
+    reader = PictureReader(media, settings.import_roots, settings.max_picture_bytes)
+    indexer = BatchIndexer(
+        reader=reader, decoder=parts.decoder, encoder=parts.encoder, index=parts.index, media=media
+    )
+    manifest = parts.encoder.manifest
+    spec = CollectionSpec(
+        name=settings.collection,
+        space=manifest.space,
+        dimension=manifest.dimension,
+        fields=indexed_fields(settings.metadata_fields),
+    )
+    return BatchRunner(ledger, indexer, parts.index, spec)
+
+
+def _consume(broker: Celery, stopping: Event) -> None:
+    """Take messages until SIGTERM, then finish the batches at hand or leave them to be sent again."""
+    worker = broker.Worker(
+        pool="threads",
+        concurrency=BATCHES_AT_ONCE,
+        queues=[queue.value for queue in Queue],
+        without_heartbeat=True,
+        without_gossip=True,
+        without_mingle=True,
+        loglevel="WARNING",
+    )
+    worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
+    worker.start()

@@ -1,0 +1,121 @@
+"""From any colour mode and profile to the opaque 8-bit sRGB picture that a person sees."""
+
+from functools import lru_cache
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_WHITE = (255, 255, 255)
+_IDENTITY_LEVELS = 1
+"""A transform that moves no channel by more than this many of 255 levels is left out."""
+
+
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """A new RGB image: colours of the ICC `profile` brought to sRGB, transparency over white.
+
+    A profile that is broken, or meant for another colour mode, is ignored as browsers do. Grey of 16 bits
+    or more, and floating-point grey, is scaled to 8 bits (`_grey_of_8_bits`). The transparent colour that
+    PNG's tRNS or GIF names is read from `image.info`.
+    """
+    colour, alpha = _split_alpha(image)
+    if colour.mode == "LAB":
+        rgb = ImageCms.applyTransform(colour, _lab_to_srgb())
+    else:
+        transform = _transform_to_srgb(profile, colour.mode) if profile else None
+        rgb = transform.apply(colour) if transform else colour.convert("RGB")
+    if rgb is None:
+        raise ValueError("LittleCMS gave no picture.")
+    if alpha is None or _lowest(alpha) == 255:
+        return rgb
+    over_white = Image.new("RGB", rgb.size, _WHITE)
+    over_white.paste(rgb, mask=alpha)
+    return over_white
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colours in a mode that profiles are made for (L, RGB, CMYK, LAB), and alpha (L) if there is any."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _grey_of_8_bits(image)
+    if image.mode in ("CMYK", "LAB"):
+        return image, None
+    if image.mode in ("La", "RGBa"):
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    elif image.mode in ("P", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    match image.mode:
+        case "LA" | "RGBA":
+            return image.convert(image.mode[:-1]), image.getchannel("A")
+        case "1" | "L":
+            return image.convert("L"), None
+        case _:
+            return image.convert("RGB"), None
+
+
+def _grey_of_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Grey scaled so that white becomes 255.
+
+    White is 65535 for 16-bit grey. 32-bit and floating-point files name no white: it is the smallest of
+    1 (floating-point only), 255 and 65535 that no pixel exceeds; when all are exceeded, or values are
+    negative, the range found is stretched. Values that are not finite are black.
+    """
+    values: NDArray[np.generic] = np.asarray(image)
+    if image.mode.startswith("I;16"):
+        eight = (values.astype(np.uint32) * 255 + 32767) // 65535
+        key = image.info.get("transparency")
+        alpha = None if key is None else Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
+        return Image.fromarray(eight.astype(np.uint8)), alpha
+    numbers = values.astype(np.float64)
+    finite = np.isfinite(numbers)
+    numbers = np.where(finite, numbers, 0.0)
+    low, high = float(numbers.min()), float(numbers.max())
+    whites = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    white = next((one for one in whites if high <= one), None)
+    if low >= 0 and white is not None:
+        low, high = 0.0, white
+    scaled = (numbers - low) / (high - low or 1.0) * 255
+    return Image.fromarray(np.where(finite, scaled.round(), 0).astype(np.uint8)), None
+
+
+def _lowest(alpha: Image.Image) -> float:
+    lowest = alpha.getextrema()[0]
+    return lowest if isinstance(lowest, int | float) else lowest[0]
+
+
+@lru_cache(maxsize=16)
+def _transform_to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform from `profile` to sRGB for images of `mode`; None if there is none to apply.
+
+    Kept per profile: most pictures of a collection carry one of a handful, most of those plain sRGB.
+    """
+    try:
+        transform = ImageCms.ImageCmsTransform(
+            ImageCms.ImageCmsProfile(BytesIO(profile)),
+            ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None  # the documented answer to a profile that does not fit: the colours as they stand
+    return None if mode == "RGB" and _is_identity(transform) else transform
+
+
+def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Try it on a grid of 9 x 9 x 9 colours."""
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    moved = np.asarray(transform.apply(Image.fromarray(grid)), dtype=np.int16)
+    return int(np.abs(moved - grid).max()) <= _IDENTITY_LEVELS
+
+
+@lru_cache(maxsize=1)
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return ImageCms.ImageCmsTransform(
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+        "LAB",
+        "RGB",
+    )

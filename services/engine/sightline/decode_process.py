@@ -1,0 +1,137 @@
+"""A decode process: decodes the pictures it is sent, one at a time, in limits of its own.
+
+It runs code on bytes that strangers made, so its answers are data (JSON and raw pixels), never
+pickles: a decoder that was taken over cannot make its parent run anything.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sightline.decoding import Decoded, DecodePlan
+from sightline.errors import BadPicture, FailureReason
+from sightline.pictures import PictureInfo, register_decoders
+
+READY = b"ready"
+_PR_SET_PDEATHSIG = 1
+_LENGTH_BYTES = 4
+
+Decode = Callable[[bytes, DecodePlan, bool], Decoded]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the parent sends first; `memory_bytes` comes on top of what the process uses when idle."""
+
+    decode: Decode
+    plan: DecodePlan
+    memory_bytes: int
+    parent: int
+
+
+def main() -> None:
+    """Serve the connection whose descriptor is the first argument, until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to answer
+    with Connection(int(sys.argv[1])) as connection:
+        try:
+            assignment: Assignment = connection.recv()
+            _end_with(assignment.parent)
+            register_decoders()
+            _limit(assignment.memory_bytes)
+            connection.send_bytes(READY)
+            while True:
+                thumbnail = connection.recv_bytes() != b""
+                connection.send_bytes(_answer(assignment, connection.recv_bytes(), thumbnail))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            return
+
+
+def _answer(assignment: Assignment, data: bytes, thumbnail: bool) -> bytes:
+    try:
+        return _pack(assignment.decode(data, assignment.plan, thumbnail))
+    except BadPicture as error:
+        return _pack_failure(error.reason, error.detail)
+    except MemoryError:
+        gc.collect()
+        return _pack_failure(
+            FailureReason.TOO_MANY_PIXELS, "Decoding this picture takes more memory than the memory limit allows."
+        )
+    except Exception as error:
+        traceback.print_exc()
+        return _pack_failure(
+            FailureReason.INTERNAL, f"Preparing the picture failed with {type(error).__name__}: {error}"
+        )
+
+
+def _pack(decoded: Decoded) -> bytes:
+    info, views = decoded.info, np.ascontiguousarray(decoded.views)
+    head = {
+        "format": info.format,
+        "width": info.width,
+        "height": info.height,
+        "bytes": info.bytes,
+        "taken_at": info.taken_at.isoformat() if info.taken_at else None,
+        "shape": views.shape,
+        "has_thumbnail": decoded.thumbnail is not None,
+    }
+    return _join(head, views.tobytes() + (decoded.thumbnail or b""))
+
+
+def _pack_failure(reason: FailureReason, detail: str) -> bytes:
+    return _join({"reason": reason, "detail": detail}, b"")
+
+
+def _join(head: dict[str, Any], body: bytes) -> bytes:
+    encoded = json.dumps(head).encode()
+    return len(encoded).to_bytes(_LENGTH_BYTES, "big") + encoded + body
+
+
+def unpack(answer: bytes) -> Decoded:
+    """What a decode process answered; raises the BadPicture it sent, ValueError or KeyError for nonsense."""
+    start = _LENGTH_BYTES + int.from_bytes(answer[:_LENGTH_BYTES], "big")
+    head = json.loads(answer[_LENGTH_BYTES:start])
+    if "reason" in head:
+        raise BadPicture(FailureReason(head["reason"]), head["detail"])
+    shape = tuple(head["shape"])
+    views = np.frombuffer(answer, dtype=np.uint8, count=int(np.prod(shape)), offset=start).reshape(shape)
+    taken_at = datetime.fromisoformat(head["taken_at"]) if head["taken_at"] else None
+    return Decoded(
+        info=PictureInfo(head["format"], head["width"], head["height"], head["bytes"], taken_at),
+        views=views,
+        thumbnail=answer[start + views.size :] if head["has_thumbnail"] else None,
+    )
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, even while a decoder hangs (Linux).
+
+    Elsewhere the closed connection ends it as soon as the picture at hand is done.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _limit(memory_bytes: int) -> None:
+    """Bound the address space (Linux), and leave no core file of a decoder that crashes."""
+    if sys.platform == "linux":
+        import resource
+
+        baseline = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (baseline + memory_bytes, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,0 +1,153 @@
+"""The CPU runtime, and the only door to OpenVINO."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.encoder import Vectors, Views
+from sightline.encoder.artifact import IMAGE_TOWER, TEXT_TOWER, TOKENIZER, Artifact, Manifest
+from sightline.encoder.preprocessing import prepare
+from sightline.encoder.tokenization import TextTokenizer
+from sightline.errors import ModelError
+from sightline.settings import Precision
+
+_VIEWS_AT_ONCE = 32
+_TEXTS_AT_ONCE = 64
+
+
+class OpenVinoEncoder:
+    """An encoder on the CPU. Both towers are loaded; each runs one batch at a time, on all its threads."""
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        precision: Precision = Precision.AUTO,
+        threads: int = 0,
+        cache_dir: Path | None = None,
+    ) -> None:
+        """Load an artifact; `threads` 0 leaves the number to OpenVINO. Raises ModelError.
+
+        With `cache_dir`, compiled towers are kept there and later loads are quicker.
+        """
+        self._manifest = artifact.manifest
+        self._precision = choose_precision(artifact.manifest, precision, cpu_has_bf16())
+        self._images_at_once = max(1, _VIEWS_AT_ONCE // len(artifact.manifest.preprocessing.views))
+        self._tokenizer = TextTokenizer(artifact.path / TOKENIZER, artifact.manifest.text)
+        options = _compile_options(self._precision, threads, cache_dir)
+        self._image_tower = _Tower(artifact.path / IMAGE_TOWER, options)
+        self._text_tower = _Tower(artifact.path / TEXT_TOWER, options)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model is."""
+        return self._manifest
+
+    @property
+    def numerics(self) -> str:
+        """`openvino-f32` or `openvino-bf16`."""
+        return f"openvino-{self._precision}"
+
+    def encode_views(self, views: Views) -> Vectors:
+        """Encode prepared pictures, uint8 (n, views, size, size, 3), in chunks of bounded memory."""
+        chunks = [self._image_tower({"views": chunk}) for chunk in _chunks(views, self._images_at_once)]
+        return self._joined(chunks)
+
+    def encode_images(self, pictures: Sequence[Image.Image]) -> Vectors:
+        """Prepare and encode upright sRGB pictures."""
+        spec = self._manifest.preprocessing
+        chunks = [
+            self._image_tower({"views": np.stack([prepare(picture, spec) for picture in chunk])})
+            for chunk in _chunks(pictures, self._images_at_once)
+        ]
+        return self._joined(chunks)
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts; those longer than the context are cut at its end."""
+        chunks = []
+        for chunk in _chunks(texts, _TEXTS_AT_ONCE):
+            ids, mask = self._tokenizer(chunk)
+            chunks.append(self._text_tower({"input_ids": ids, "attention_mask": mask}))
+        return self._joined(chunks)
+
+    def exceeds_context(self, text: str) -> bool:
+        """Whether the text tower sees only the beginning of `text`."""
+        return self._tokenizer.exceeds_context(text)
+
+    def _joined(self, chunks: list[Vectors]) -> Vectors:
+        return np.concatenate([np.empty((0, self._manifest.dimension), np.float32), *chunks])
+
+
+class _Tower:
+    """One compiled model with one infer request: its buffers are shared, hence the lock."""
+
+    def __init__(self, path: Path, options: dict[str, Any]) -> None:
+        try:
+            compiled = openvino.Core().compile_model(path, "CPU", options)
+        except RuntimeError as error:
+            raise ModelError(f"OpenVINO cannot load {path}: {error}. Build the artifact again.") from error
+        self._inputs = {name for port in compiled.inputs for name in port.names}
+        self._request = compiled.create_infer_request()
+        self._lock = Lock()
+
+    def __call__(self, inputs: dict[str, NDArray[Any]]) -> Vectors:
+        taken = {name: value for name, value in inputs.items() if name in self._inputs}
+        with self._lock:
+            outputs = self._request.infer(taken, share_inputs=True)
+            return np.array(outputs[0], dtype=np.float32)
+
+
+def cpu_has_bf16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this CPU rather than emulating it."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def choose_precision(manifest: Manifest, asked: Precision, bf16: bool) -> Precision:
+    """The precision to run at; `auto` is the manifest's choice if the CPU has it, else f32.
+
+    Raises ModelError if the asked one was not judged fit for the model, or the CPU (`bf16`) lacks it.
+    """
+    if asked is Precision.AUTO:
+        wanted = manifest.default_precision
+        return wanted if wanted is not Precision.BF16 or bf16 else Precision.F32
+    if asked not in manifest.precisions:
+        raise ModelError(
+            f"Model {manifest.name} loses too much in {asked}: set SIGHTLINE_PRECISION to auto or f32."
+        )
+    if asked is Precision.BF16 and not bf16:
+        raise ModelError("This CPU does not compute in bf16: set SIGHTLINE_PRECISION to auto or f32.")
+    return asked
+
+
+def save_tower(
+    module: Any, example: dict[str, Any], shapes: dict[str, list[int]], path: Path, fp16_weights: bool
+) -> None:
+    """Convert a torch module to OpenVINO IR, with weights in half precision or as they are.
+
+    `example` holds its inputs by name as tensors, `shapes` their shapes with -1 where the size varies.
+    Raises RuntimeError if OpenVINO cannot convert the module.
+    """
+    inputs = [(name, openvino.PartialShape(shape)) for name, shape in shapes.items()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of every Python branch it passes
+        converted = openvino.convert_model(module, example_input=example, input=inputs)
+    openvino.save_model(converted, path, compress_to_fp16=fp16_weights)
+
+
+def _compile_options(precision: Precision, threads: int, cache_dir: Path | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision.value}
+    if threads:
+        options["INFERENCE_NUM_THREADS"] = threads
+    if cache_dir:
+        options["CACHE_DIR"] = str(cache_dir)
+    return options
+
+
+def _chunks(items: Any, size: int) -> Iterator[Any]:
+    return (items[start : start + size] for start in range(0, len(items), size))

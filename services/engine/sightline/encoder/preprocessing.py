@@ -1,0 +1,58 @@
+"""From an upright sRGB picture to the squares of pixels that an image tower sees."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sightline.encoder.artifact import Preprocessing, View
+
+_RESAMPLING = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_WHITE = (255, 255, 255)
+
+
+def prepare(image: Image.Image, spec: Preprocessing) -> NDArray[np.uint8]:
+    """Fit an RGB `image` into each view of `spec`: uint8, shape (views, size, size, 3), RGB, 0 to 255.
+
+    Raises ValueError for an image of another mode.
+    """
+    if image.mode != "RGB":
+        raise ValueError(f"An RGB image is needed, not one of mode {image.mode}.")
+    resampling = _RESAMPLING[spec.resample]
+    return np.stack([np.asarray(_fit(image, view, spec.size, resampling)) for view in spec.views])
+
+
+def _fit(image: Image.Image, view: View, size: int, resampling: Image.Resampling) -> Image.Image:
+    match view:
+        case View.CENTER_CROP:
+            return _center_crop(image, size, resampling)
+        case View.STRETCH:
+            return image.resize((size, size), resampling)
+        case View.LETTERBOX:
+            return _letterbox(image, size, resampling)
+
+
+def _center_crop(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    """Short side to `size`, then the middle square, rounded as Hugging Face's CLIPImageProcessor does.
+
+    Only the square is computed: a picture a thousand times as high as wide would else fill the memory.
+    """
+    width, height = image.size
+    short = min(width, height)
+    scaled_width = size if width == short else int(size * width / short)
+    scaled_height = size if height == short else int(size * height / short)
+    left, top = (scaled_width - size) // 2, (scaled_height - size) // 2
+    x, y = width / scaled_width, height / scaled_height
+    box = (left * x, top * y, min(width, (left + size) * x), min(height, (top + size) * y))
+    return image.resize((size, size), resampling, box=box)
+
+
+def _letterbox(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    longest = max(image.size)
+    width, height = (max(1, round(length * size / longest)) for length in image.size)
+    square = Image.new("RGB", (size, size), _WHITE)
+    square.paste(image.resize((width, height), resampling), ((size - width) // 2, (size - height) // 2))
+    return square

@@ -1,0 +1,48 @@
+"""The test a loaded model passes before it serves: does it still make the vectors it was built to make?"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.encoder import Encoder, Vectors
+from sightline.encoder.artifact import Artifact
+from sightline.errors import ModelError
+
+LOWEST_COSINE = {"f32": 0.9999, "bf16": 0.999}
+"""Lowest cosine to a golden vector by precision, on any machine; builds are held to stricter ones."""
+
+_LENGTH_TOLERANCE = 1e-3
+_SAME_VECTOR = 1e-6
+
+
+def self_test(encoder: Encoder, artifact: Artifact) -> None:
+    """Encode the golden inputs and compare; raises ModelError that says what is wrong."""
+    golden = artifact.golden()
+    lowest = LOWEST_COSINE["bf16" if "bf16" in encoder.numerics else "f32"]
+    of = f"model {artifact.manifest.name} on {encoder.numerics}"
+    _check("image", of, encoder.encode_views(golden.views), golden.image_vectors, lowest)
+    _check("text", of, encoder.encode_texts(golden.texts), golden.text_vectors, lowest)
+
+
+def lowest_cosine(vectors: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    """The lowest cosine between rows of two (n, d) arrays of unit vectors."""
+    return float(np.einsum("nd,nd->n", vectors, reference, dtype=np.float64).min())
+
+
+def _check(kind: str, of: str, vectors: Vectors, golden: NDArray[np.float32], lowest: float) -> None:
+    if vectors.shape != golden.shape:
+        raise ModelError(f"Self-test of {of}: {kind} vectors have shape {vectors.shape}, not {golden.shape}.")
+    if not np.isfinite(vectors).all():
+        raise ModelError(f"Self-test of {of}: {kind} vectors have NaN or infinite numbers.")
+    lengths = np.linalg.norm(vectors, axis=1)
+    if np.abs(lengths - 1).max() > _LENGTH_TOLERANCE:
+        raise ModelError(
+            f"Self-test of {of}: {kind} vectors are not normalised (lengths {lengths.round(3)})."
+        )
+    if np.abs(vectors - vectors[0]).max() < _SAME_VECTOR:
+        raise ModelError(f"Self-test of {of}: all {kind} vectors are equal, whatever the input.")
+    cosine = lowest_cosine(vectors, golden)
+    if cosine < lowest:
+        raise ModelError(
+            f"Self-test of {of}: {kind} vectors differ from the recorded ones (cosine {cosine:.5f}, at least "
+            f"{lowest} is needed). Try SIGHTLINE_PRECISION=f32, or build the artifact again."
+        )

@@ -1,0 +1,15 @@
+"""File paths as URIs: a path of any bytes survives JSON and comes back the same."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote_to_bytes
+
+
+def uri_of(path: Path) -> str:
+    """`file://` URI of an absolute path; bytes that are not UTF-8 are percent-encoded."""
+    return path.as_uri()
+
+
+def path_of(uri: str) -> Path:
+    """The path that `uri_of` was given."""
+    return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://"))))

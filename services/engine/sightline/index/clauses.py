@@ -1,0 +1,135 @@
+"""What a filter means to an engine: a few clauses over typed values, translated once per adapter."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from sightline.index.filters import All, Condition, Filter, Not, check_fields
+from sightline.index.values import moment
+from sightline.payload import FieldType
+
+
+@dataclass(frozen=True)
+class Match:
+    """The field has one of these values: texts, or whole numbers, or a single bool."""
+
+    field: str
+    values: tuple[str, ...] | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NumberRange:
+    """The field lies between two numbers, ends included; None leaves an end open."""
+
+    field: str
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """The field lies between two times, ends included; None leaves an end open."""
+
+    field: str
+    low: datetime | None = None
+    high: datetime | None = None
+
+
+@dataclass(frozen=True)
+class HasId:
+    """The point has one of these ids."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Every:
+    """All clauses hold; an empty one holds always."""
+
+    clauses: "tuple[Clause, ...]" = ()
+
+
+@dataclass(frozen=True)
+class Either:
+    """At least one of the clauses holds."""
+
+    clauses: "tuple[Clause, ...]"
+
+
+@dataclass(frozen=True)
+class Never:
+    """The clause does not hold."""
+
+    clause: "Clause"
+
+
+Clause: TypeAlias = Match | NumberRange | TimeRange | HasId | Every | Either | Never
+
+
+def clause_of(
+    filter: Filter | None, indexed: Mapping[str, FieldType], *, exclude: Sequence[str] = ()
+) -> Clause | None:
+    """What `filter` without the points `exclude` means; None means everything.
+
+    Raises FieldNotIndexed and BadRequest as `check_fields` does.
+    """
+    clauses: list[Clause] = []
+    if filter is not None:
+        check_fields(filter, indexed)
+        clauses.append(_lowered(filter, indexed))
+    if exclude:
+        clauses.append(Never(HasId(tuple(exclude))))
+    match clauses:
+        case []:
+            return None
+        case [only]:
+            return only
+        case _:
+            return Every(tuple(clauses))
+
+
+def _lowered(filter: Filter, indexed: Mapping[str, FieldType]) -> Clause:
+    match filter:
+        case All(all=parts):
+            return Every(tuple(_lowered(part, indexed) for part in parts))
+        case Not(negated=inner):
+            return Never(_lowered(inner, indexed))
+        case Condition():
+            return _condition(filter, indexed[filter.field])
+
+
+def _condition(condition: Condition, kind: FieldType) -> Clause:
+    values = condition.any if condition.eq is None else (condition.eq,)
+    if values is None:
+        return _range(condition, kind)
+    if kind in (FieldType.KEYWORD, FieldType.INTEGER):
+        return Match(condition.field, values)  # type: ignore[arg-type]  # check_fields has seen to it
+    clauses = tuple(_equals(condition.field, value, kind) for value in values)
+    return clauses[0] if len(clauses) == 1 else Either(clauses)
+
+
+def _equals(field: str, value: bool | int | float | str, kind: FieldType) -> Clause:
+    if kind is FieldType.DATETIME:
+        return TimeRange(field, moment(str(value)), moment(str(value), day_ends=True))
+    if kind is FieldType.FLOAT:
+        return NumberRange(field, float(value), float(value))
+    return Match(field, (bool(value),))
+
+
+def _range(condition: Condition, kind: FieldType) -> Clause:
+    low, high = condition.gte, condition.lte
+    if kind is FieldType.DATETIME:
+        return TimeRange(
+            condition.field,
+            low if isinstance(low, datetime) else None,
+            high if isinstance(high, datetime) else None,
+        )
+    low = None if isinstance(low, datetime) else low
+    high = None if isinstance(high, datetime) else high
+    if kind is FieldType.INTEGER:
+        # The engine would cut the fraction off, so that 1 would be "not less than 1.5".
+        low = None if low is None else math.ceil(low)
+        high = None if high is None else math.floor(high)
+    return NumberRange(condition.field, low, high)

@@ -1,0 +1,118 @@
+"""Which collections an embedded index has, and in which folders: `collections.json` and a lock."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import msgspec
+
+from sightline.errors import SettingsError
+from sightline.payload import FieldType
+
+CATALOG = "collections.json"
+SHARDS = "shards"
+LOCK = "lock"
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One collection. Its folder keeps its name for life: renaming an open shard breaks its flush."""
+
+    name: str
+    folder: str
+    space: str
+    dimension: int
+    fields: dict[str, FieldType]
+
+
+class _Catalog(msgspec.Struct, frozen=True):
+    version: Literal[1]
+    collections: list[Entry]
+
+
+class EdgeCatalog:
+    """The catalog of one data folder, held by one process at a time.
+
+    A shard's folder is made before the catalog names it and removed after the catalog has dropped it,
+    so a crash between the two leaves a folder that nothing names, which the next start removes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the folder; raises SettingsError if another process has it or its catalog is unreadable."""
+        self._folder = folder
+        (folder / SHARDS).mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(folder / LOCK)
+        try:
+            self._entries = {entry.name: entry for entry in _read(folder / CATALOG)}
+        except SettingsError:
+            os.close(self._lock)
+            raise
+        named = {entry.folder for entry in self._entries.values()}
+        for leftover in (folder / SHARDS).iterdir():
+            if leftover.name not in named:
+                shutil.rmtree(leftover)
+
+    def entries(self) -> list[Entry]:
+        """All collections, by name."""
+        return sorted(self._entries.values(), key=lambda entry: entry.name)
+
+    def get(self, name: str) -> Entry | None:
+        """One collection, or None."""
+        return self._entries.get(name)
+
+    def new_folder(self, name: str) -> str:
+        """A name for the folder of a new shard, unlike any before."""
+        return f"{name}.{uuid4().hex}"
+
+    def path(self, folder: str) -> Path:
+        """Where a shard's folder is."""
+        return self._folder / SHARDS / folder
+
+    def put(self, entry: Entry) -> None:
+        """Name a collection, or change its entry."""
+        self._write(self._entries | {entry.name: entry})
+
+    def remove(self, entry: Entry) -> None:
+        """Forget a collection, whose shard must be closed, and remove its folder."""
+        self._write({name: kept for name, kept in self._entries.items() if name != entry.name})
+        shutil.rmtree(self.path(entry.folder))
+
+    def close(self) -> None:
+        """Give the folder free."""
+        os.close(self._lock)
+
+    def _write(self, entries: dict[str, Entry]) -> None:
+        written = msgspec.json.format(msgspec.json.encode(_Catalog(1, list(entries.values()))), indent=2)
+        draft = self._folder / f"{CATALOG}.new"
+        with draft.open("wb") as stream:
+            stream.write(written)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(self._folder / CATALOG)
+        self._entries = entries
+
+
+def _read(path: Path) -> list[Entry]:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Catalog).collections
+    except FileNotFoundError:
+        return []
+    except msgspec.DecodeError as error:
+        raise SettingsError(
+            f"The list of collections {path} cannot be read: {error}. Restore it from a backup, "
+            f"or use another data folder."
+        ) from error
+
+
+def _locked(path: Path) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(lock)
+        raise SettingsError(
+            f"Another process uses the index folder {path.parent}. Stop it, or use another data folder."
+        ) from error
+    return lock

@@ -1,0 +1,133 @@
+"""The client of an index process: VectorIndex over its private socket."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sightline.errors import CollectionNotFound
+from sightline.index import (
+    CollectionInfo,
+    CollectionSpec,
+    Page,
+    Point,
+    ScoredPoint,
+    SearchQuery,
+    SortKey,
+    StoredPoint,
+    wire,
+)
+from sightline.index.checks import check_json, check_point_ids, check_settable, known_ids
+from sightline.index.edge_channel import EdgeChannel
+from sightline.index.filters import Filter, filter_json
+from sightline.index.records import field_types, point_record, scored_point, stored_point, vector_bytes
+from sightline.payload import Source
+
+POINTS_PER_FRAME = 256
+_T = TypeVar("_T")
+
+
+class EdgeClient:
+    """VectorIndex over the socket of an index process. Safe to call from several threads.
+
+    Every call may be repeated without harm, so a call that loses its connection is sent again until
+    the process is back, for up to `patience_s` seconds; then it raises Unavailable.
+    """
+
+    def __init__(self, socket_path: Path, *, patience_s: float = 15.0, timeout_s: float = 60.0) -> None:
+        """Name the socket; nothing is connected yet. `timeout_s` bounds one answer."""
+        self._channel = EdgeChannel(socket_path, timeout_s=timeout_s)
+        self._patience_s = patience_s
+
+    def ping(self) -> None:
+        """Return when the engine answers; waits for it only a moment."""
+        self._channel.ask(wire.Ping(), wire.Done, patience_s=min(0.5, self._patience_s))
+
+    def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
+        """Create the collection and its payload indexes, or check that the one there fits `spec`."""
+        request = wire.EnsureCollection(spec.name, spec.space, spec.dimension, field_types(spec.fields))
+        return self._ask(request, wire.Collections).collections[0].info()
+
+    def collection(self, name: str) -> CollectionInfo:
+        """Describe one collection."""
+        return self._ask(wire.DescribeCollections(name), wire.Collections).collections[0].info()
+
+    def collections(self) -> Sequence[CollectionInfo]:
+        """Describe all collections, by name."""
+        found = self._ask(wire.DescribeCollections(), wire.Collections).collections
+        return [record.info() for record in found]
+
+    def drop_collection(self, name: str) -> None:
+        """Delete a collection and its points."""
+        self._ask(wire.DropCollection(name), wire.Done)
+
+    def insert(self, collection: str, points: Sequence[Point]) -> None:
+        """Insert points that are not there yet, in order, a few hundred at a time."""
+        check_point_ids([point.id for point in points])
+        for point in points:
+            check_json(point.payload.metadata, "metadata")
+        for part in _parts(points) or [points]:
+            self._ask(wire.Insert(collection, [point_record(point) for point in part]), wire.Done)
+
+    def retrieve(
+        self, collection: str, ids: Sequence[str], *, with_vectors: bool = False
+    ) -> dict[str, StoredPoint]:
+        """Read points by id; ids that do not exist are missing from the result."""
+        found: dict[str, StoredPoint] = {}
+        for part in _parts(known_ids(ids)) or [[]]:
+            reply = self._ask(wire.Retrieve(collection, list(part), with_vectors), wire.Points)
+            found.update((record.id, stored_point(record)) for record in reply.points)
+        return found
+
+    def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
+        """Add sources to points, key by key; points that are not there are left out."""
+        added = {
+            point_id: {key: source.model_dump(mode="json") for key, source in sources[point_id].items()}
+            for point_id in known_ids(list(sources))
+        }
+        self._ask(wire.AddSources(collection, added), wire.Done)
+
+    def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
+        """Replace top-level payload fields of one point; ImageNotFound if it is not there."""
+        check_settable(values)
+        self._ask(wire.SetPayload(collection, point_id, dict(values)), wire.Done)
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Delete points; ids that do not exist are ignored."""
+        self._ask(wire.Delete(collection, known_ids(ids)), wire.Done)
+
+    def search(self, collection: str, query: SearchQuery) -> Sequence[ScoredPoint]:
+        """The nearest points, best first."""
+        request = wire.Search(
+            collection=collection,
+            vector=vector_bytes(query.vector),
+            space=query.space,
+            limit=query.limit,
+            offset=query.offset,
+            filter=_json(query.filter),
+            exclude=known_ids(query.exclude),
+            exact=query.exact,
+        )
+        return [scored_point(hit) for hit in self._ask(request, wire.Hits).hits]
+
+    def browse(
+        self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None
+    ) -> Page:
+        """Points in order of time."""
+        request = wire.Browse(collection, sort, limit, cursor, _json(filter))
+        reply = self._ask(request, wire.Points)
+        return Page([stored_point(record) for record in reply.points], reply.next_cursor)
+
+    def count(self, collection: str, filter: Filter | None = None) -> int:
+        """How many points match, exactly."""
+        return self._ask(wire.Count(collection, _json(filter)), wire.Number).value
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._channel.close()
+
+    def _ask(self, request: wire.Request, answer: type[_T]) -> _T:
+        return self._channel.ask(request, answer, patience_s=self._patience_s)
+
+
+def _json(filter: Filter | None) -> bytes | None:
+    return None if filter is None else filter_json(filter)

@@ -1,0 +1,72 @@
+"""Points as the engines hold them: payloads as JSON objects, vectors as raw bytes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.index import CollectionInfo, Point, ScoredPoint, StoredPoint
+from sightline.payload import FieldType, Payload
+
+
+class PointRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A point; `vector` is little-endian float32, or None where it was not asked for."""
+
+    id: str
+    payload: dict[str, Any]
+    vector: bytes | None = None
+
+
+class Hit(msgspec.Struct, frozen=True, array_like=True):
+    """A search result; `score` is a cosine."""
+
+    id: str
+    score: float
+    payload: dict[str, Any]
+
+
+class CollectionRecord(msgspec.Struct, frozen=True):
+    """What a collection is; `points` is how many it holds."""
+
+    name: str
+    space: str
+    dimension: int
+    fields: dict[str, FieldType]
+    points: int
+
+    def info(self) -> CollectionInfo:
+        """The same for callers of the index."""
+        return CollectionInfo(self.name, self.space, self.dimension, self.fields, self.points)
+
+
+def vector_bytes(vector: NDArray[np.float32]) -> bytes:
+    """A vector, shape (dimension,), as little-endian float32."""
+    return np.ascontiguousarray(vector, dtype="<f4").tobytes()
+
+
+def vector_of(data: bytes) -> NDArray[np.float32]:
+    """Read `vector_bytes` back, read-only, shape (dimension,)."""
+    return np.frombuffer(data, dtype="<f4")
+
+
+def point_record(point: Point) -> PointRecord:
+    """A point to insert, as the engines take it."""
+    return PointRecord(point.id, point.payload.model_dump(mode="json"), vector_bytes(point.vector))
+
+
+def stored_point(record: PointRecord) -> StoredPoint:
+    """A point read back."""
+    vector = None if record.vector is None else vector_of(record.vector)
+    return StoredPoint(record.id, Payload.model_validate(record.payload), vector)
+
+
+def scored_point(hit: Hit) -> ScoredPoint:
+    """A search result read back."""
+    return ScoredPoint(hit.id, hit.score, Payload.model_validate(hit.payload))
+
+
+def field_types(fields: Mapping[str, FieldType]) -> dict[str, FieldType]:
+    """The indexed fields as a plain dict of plain members."""
+    return {name: FieldType(kind) for name, kind in fields.items()}

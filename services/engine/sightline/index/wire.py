@@ -1,0 +1,220 @@
+"""The messages between an index process and its clients, and how they travel.
+
+A frame is the length of its body, 4 bytes little-endian, and the body, a MessagePack message. A client
+sends one request and reads one reply. Only sound values come out of a frame: nothing is executed.
+"""
+
+import socket
+import struct
+from typing import Any, TypeAlias
+
+import msgspec
+
+from sightline import errors
+from sightline.errors import SightlineError, Unavailable
+from sightline.index.records import CollectionRecord, Hit, PointRecord
+from sightline.payload import FieldType
+
+MAX_FRAME_BYTES = 64 << 20
+_LENGTH = struct.Struct("<I")
+_READ_BYTES = 1 << 20
+
+
+class Ping(msgspec.Struct, tag=True):
+    """Answer with Done."""
+
+
+class EnsureCollection(msgspec.Struct, tag=True):
+    """Create or check a collection; answered by Collections with one entry."""
+
+    name: str
+    space: str
+    dimension: int
+    fields: dict[str, FieldType]
+
+
+class DescribeCollections(msgspec.Struct, tag=True):
+    """Describe one collection, or all of them; answered by Collections."""
+
+    name: str | None = None
+
+
+class DropCollection(msgspec.Struct, tag=True):
+    """Delete a collection; answered by Done."""
+
+    name: str
+
+
+class Insert(msgspec.Struct, tag=True):
+    """Insert points that are not there yet; answered by Done."""
+
+    collection: str
+    points: list[PointRecord]
+
+
+class Retrieve(msgspec.Struct, tag=True):
+    """Read points by id; answered by Points."""
+
+    collection: str
+    ids: list[str]
+    with_vectors: bool
+
+
+class AddSources(msgspec.Struct, tag=True):
+    """Add sources by point id and source key; answered by Done."""
+
+    collection: str
+    sources: dict[str, dict[str, Any]]
+
+
+class SetPayload(msgspec.Struct, tag=True):
+    """Replace payload fields of a point; answered by Done."""
+
+    collection: str
+    point_id: str
+    values: dict[str, Any]
+
+
+class Delete(msgspec.Struct, tag=True):
+    """Delete points; answered by Done."""
+
+    collection: str
+    ids: list[str]
+
+
+class Search(msgspec.Struct, tag=True):
+    """Nearest points; `filter` is the JSON of a filter tree; answered by Hits."""
+
+    collection: str
+    vector: bytes
+    space: str
+    limit: int
+    offset: int
+    filter: bytes | None
+    exclude: list[str]
+    exact: bool
+
+
+class Browse(msgspec.Struct, tag=True):
+    """One page in order of time; answered by Points."""
+
+    collection: str
+    sort: str
+    limit: int
+    cursor: str | None
+    filter: bytes | None
+
+
+class Count(msgspec.Struct, tag=True):
+    """How many points match; answered by Number."""
+
+    collection: str
+    filter: bytes | None
+
+
+Request: TypeAlias = (
+    Ping
+    | EnsureCollection
+    | DescribeCollections
+    | DropCollection
+    | Insert
+    | Retrieve
+    | AddSources
+    | SetPayload
+    | Delete
+    | Search
+    | Browse
+    | Count
+)
+
+
+class Done(msgspec.Struct, tag=True):
+    """The request has been carried out."""
+
+
+class Collections(msgspec.Struct, tag=True):
+    """Descriptions of collections."""
+
+    collections: list[CollectionRecord]
+
+
+class Points(msgspec.Struct, tag=True):
+    """Points read, and the cursor of the next page of a listing."""
+
+    points: list[PointRecord]
+    next_cursor: str | None = None
+
+
+class Hits(msgspec.Struct, tag=True):
+    """Search results, best first."""
+
+    hits: list[Hit]
+
+
+class Number(msgspec.Struct, tag=True):
+    """A count."""
+
+    value: int
+
+
+class Failed(msgspec.Struct, tag=True):
+    """The request was refused: the class of the error, its sentence and its attributes."""
+
+    error: str
+    sentence: str
+    attributes: dict[str, Any]
+
+
+Reply: TypeAlias = Done | Collections | Points | Hits | Number | Failed
+
+
+def failed(error: SightlineError) -> Failed:
+    """The message for an error of our tree."""
+    return Failed(type(error).__name__, str(error), vars(error))
+
+
+def error_of(reply: Failed) -> SightlineError:
+    """The error that a message stands for, with its class, sentence and attributes."""
+    kind = getattr(errors, reply.error, None)
+    if not (isinstance(kind, type) and issubclass(kind, SightlineError)):
+        return Unavailable("the index", f"it failed with an unknown error: {reply.sentence}")
+    # Not by its constructor: that takes what the sentence was made from.
+    error = kind.__new__(kind, reply.sentence)
+    for name, value in reply.attributes.items():
+        setattr(error, name, tuple(value) if isinstance(value, list) else value)
+    return error
+
+
+def send_frame(connection: socket.socket, body: bytes) -> None:
+    """Send one frame; raises OSError as sockets do."""
+    connection.sendall(_LENGTH.pack(len(body)) + body)
+
+
+def receive_frame(connection: socket.socket, *, limit: int) -> bytearray | None:
+    """Read the body of one frame, or None if the other side has closed between frames.
+
+    Raises ConnectionError for a frame that is cut off or announces more than `limit` bytes.
+    """
+    header = _read(connection, _LENGTH.size)
+    if not header:
+        return None
+    if len(header) < _LENGTH.size:
+        raise ConnectionError("the connection ended inside a frame")
+    (length,) = _LENGTH.unpack(header)
+    if length > limit:
+        raise ConnectionError(f"a frame of {length} bytes is over the limit of {limit} bytes")
+    body = _read(connection, length)
+    if len(body) < length:
+        raise ConnectionError("the connection ended inside a frame")
+    return body
+
+
+def _read(connection: socket.socket, length: int) -> bytearray:
+    """Up to `length` bytes, fewer only at the end of the stream; memory grows with what arrives."""
+    data = bytearray()
+    while len(data) < length:
+        piece = connection.recv(min(length - len(data), _READ_BYTES))
+        if not piece:
+            break
+        data += piece
+    return data

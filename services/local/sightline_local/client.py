@@ -1,0 +1,82 @@
+"""A client of the REST API: the only way the command reaches a running Sightline."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sightline.errors import SightlineError
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+_TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+
+
+class ApiFailure(SightlineError):
+    """The API refused or could not be reached; `code` is its stable code, or `unreachable`."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class ApiClient:
+    """Calls of the API that the command needs; answers are the API's JSON."""
+
+    def __init__(self, url: str, api_key: str | None = None) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self._url, headers=headers, timeout=_TIMEOUT)
+
+    def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
+        """GET; raises ApiFailure."""
+        kept = {name: value for name, value in (parameters or {}).items() if value is not None}
+        return self._call("GET", path, params=kept)
+
+    def post(self, path: str, body: Any) -> Any:
+        """POST of JSON; raises ApiFailure."""
+        return self._call("POST", path, json=body)
+
+    def upload(self, files: Sequence[Path], parameters: Mapping[str, str], tags: Sequence[str]) -> Any:
+        """Upload picture files as one job; raises ApiFailure."""
+        opened = [("files", (path.name, path.open("rb"))) for path in files]
+        try:
+            return self._call(
+                "POST", "/v1/images", files=opened, params=parameters, data={"tags": list(tags)}
+            )
+        finally:
+            for _, (_, stream) in opened:
+                stream.close()
+
+    def upload_one(self, path: str, file: Path, parameters: Mapping[str, Any]) -> Any:
+        """POST of one file in a form; raises ApiFailure."""
+        with file.open("rb") as stream:
+            fields = {name: value for name, value in parameters.items() if value is not None}
+            return self._call("POST", path, files={"file": (file.name, stream)}, data=fields)
+
+    def pages(self, path: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """All items of a listing, page by page; raises ApiFailure."""
+        cursor = None
+        while True:
+            page = self.get(path, {**(parameters or {}), "cursor": cursor})
+            yield from page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            detail = f"No Sightline answers at {self._url} ({error}). Start one with `sightline up`."
+            raise ApiFailure("unreachable", detail) from error
+        if response.is_success:
+            return response.json()
+        raise _failure(response)
+
+
+def _failure(response: httpx.Response) -> ApiFailure:
+    try:
+        problem = response.json()
+        return ApiFailure(problem["code"], problem["detail"])
+    except (ValueError, KeyError, TypeError):
+        return ApiFailure("unexpected", f"{response.request.url} answered {response.status_code}.")

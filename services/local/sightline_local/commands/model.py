@@ -1,0 +1,55 @@
+"""`sightline model build|info|verify`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sightline_local.commands.options import AsJson
+from sightline_local.commands.output import print_json, print_table
+
+app = typer.Typer(help="Build, describe and verify model artifacts.", no_args_is_help=True)
+
+ArtifactFolder = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of an artifact.")]
+
+
+@app.command()
+def build(
+    source: Annotated[
+        str, typer.Argument(metavar="NAME_OR_DIR", help="`starter`, a hub name, or a model's folder.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the artifact.")],
+) -> None:
+    """Convert a model to an artifact and check it against sentence-transformers."""
+    from sightline_embedder.models.build import build_artifact
+
+    console = Console(stderr=True)
+    artifact = build_artifact(source, out, progress=lambda line: console.print(f"  {line}", style="dim"))
+    console.print(f"{artifact.manifest.name}: space {artifact.manifest.space}, in {artifact.path}")
+
+
+@app.command()
+def info(folder: ArtifactFolder, json: AsJson = False) -> None:
+    """Describe an artifact."""
+    from sightline.encoder.artifact import open_artifact
+
+    manifest = open_artifact(folder).manifest.model_dump(mode="json", exclude={"files"})
+    if json:
+        print_json(manifest)
+    else:
+        print_table(("field", "value"), [(name, str(value)) for name, value in manifest.items()])
+
+
+@app.command()
+def verify(folder: ArtifactFolder, json: AsJson = False) -> None:
+    """Check an artifact's files and vectors anew."""
+    from sightline_embedder.models.build import verify_artifact
+
+    console = Console(stderr=True)
+    checks = verify_artifact(folder, progress=lambda line: console.print(f"  {line}", style="dim"))
+    measured = checks.model_dump(mode="json")
+    if json:
+        print_json(measured)
+    else:
+        print_table(("check", "measured"), [(name, str(value)) for name, value in measured.items()])

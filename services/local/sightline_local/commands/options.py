@@ -1,0 +1,23 @@
+"""Options that many subcommands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sightline_local.client import DEFAULT_URL, ApiClient
+
+Url = Annotated[str, typer.Option("--url", envvar="SIGHTLINE_URL", help="Where the API is.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Collection = Annotated[str | None, typer.Option(help="Collection; the API's default if left out.")]
+Limit = Annotated[int, typer.Option(min=1, max=200, help="How many results.")]
+FilterJson = Annotated[str | None, typer.Option("--filter", help="The filter tree as JSON.")]
+DEFAULT_DATA = Path("~/.local/share/sightline")
+
+__all__ = ["DEFAULT_DATA", "DEFAULT_URL", "AsJson", "Collection", "FilterJson", "Limit", "Url", "client"]
+
+
+def client(url: str) -> ApiClient:
+    """A client with the key of SIGHTLINE_API_KEY, if there is one."""
+    return ApiClient(url, os.environ.get("SIGHTLINE_API_KEY"))

@@ -1,0 +1,7 @@
+"""Errors of the command and the supervisor."""
+
+from sightline.errors import SightlineError
+
+
+class StartError(SightlineError):
+    """The embedded stack cannot start; `str()` says why and what to do."""

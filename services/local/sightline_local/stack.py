@@ -1,0 +1,82 @@
+"""The embedded stack: which processes it has and how each is told where the others are."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import httpx
+from sightline.settings import Settings
+
+from sightline_local.data_folder import DataFolder
+from sightline_local.model_choice import ModelChoice
+from sightline_local.redis_child import RedisChild
+from sightline_local.supervisor import Child, Supervisor
+
+_PROBE_TIMEOUT_S = 2.0
+
+
+def build_stack(
+    folder: DataFolder, model: ModelChoice, settings: Settings, import_roots: Sequence[Path]
+) -> Supervisor:
+    """A supervisor over Redis, the index process, an embedder and the gateway, not started yet."""
+    redis = RedisChild(folder)
+    socket = folder.runtime / "index.sock"
+    environment = {
+        "SIGHTLINE_DATA_DIR": str(folder.root),
+        "SIGHTLINE_REDIS_URL": redis.url,
+        "SIGHTLINE_INDEX_SOCKET": str(socket),
+        "SIGHTLINE_MODEL": str(model.artifact.path),
+        "SIGHTLINE_IMPORT_ROOTS": _json_list(import_roots),
+        "SIGHTLINE_HOST": settings.host,
+        "SIGHTLINE_PORT": str(settings.port),
+        # OpenMP and OpenBLAS of libraries we do not tune would take every core beside OpenVINO.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    return Supervisor(
+        redis,
+        [
+            Child(
+                name="index",
+                module="sightline.index.edge_process",
+                arguments=["--folder", str(folder.index), "--socket", str(socket)],
+                environment=environment,
+                ready=socket.exists,
+            ),
+            Child(
+                name="embedder",
+                module="sightline_embedder",
+                environment={**environment, "SIGHTLINE_SOLE_EMBEDDER": "true"},
+                ready=lambda: True,
+            ),
+            Child(
+                name="api",
+                module="sightline_api",
+                environment=environment,
+                ready=_answers(settings.host, settings.port),
+            ),
+        ],
+    )
+
+
+def base_url(host: str, port: int) -> str:
+    """Where this machine reaches a server bound to `host`."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"http://{reachable}:{port}"
+
+
+def _answers(host: str, port: int) -> Callable[[], bool]:
+    url = f"{base_url(host, port)}/readyz"
+
+    def ready() -> bool:
+        try:
+            return httpx.get(url, timeout=_PROBE_TIMEOUT_S).is_success
+        except httpx.TransportError:
+            return False
+
+    return ready
+
+
+def _json_list(paths: Sequence[Path]) -> str:
+    return json.dumps([os.fspath(path.resolve()) for path in paths])

@@ -1,0 +1,193 @@
+"""The ledger against a real Redis: counts that add up, however often things happen."""
+
+import random
+from datetime import UTC, datetime
+from threading import Thread
+
+import pytest
+
+from sightline.errors import FailureReason, JobNotFound, Unavailable
+from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job, JobError, JobRequest, JobState
+from sightline.queue.ledger import Ledger, connect_redis
+from sightline.queue.messages import FolderSource, Item
+
+REQUEST = JobRequest(collection="images", source=FolderSource(path="/pictures"), tags=("a",))
+
+
+def plan(ledger: Ledger, job: Job, items: int) -> Batch:
+    state = ledger.plan_state(job.id)
+    numbers = range(state.next_number, state.next_number + items)
+    batch = Batch(
+        id=state.next_batch, items=tuple(Item(number=number, uri=f"file:///{number}") for number in numbers)
+    )
+    assert ledger.plan_batch(job.id, batch, cursor=f"file:///{numbers[-1]}")
+    return batch
+
+
+def failure(number: int, reason: FailureReason = FailureReason.TRUNCATED) -> Failure:
+    return Failure(
+        number=number, source=f"file:///{number}", reason=reason, detail="d", attempts=1, at=datetime.now(UTC)
+    )
+
+
+def test_new_job_is_queued_and_active(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+
+    assert job.state is JobState.QUEUED
+    assert job.request == REQUEST
+    assert job.counts.total == 0
+    assert not job.total_known
+    assert ledger.active() == [job.id]
+
+
+def test_planning_counts_and_remembers_where_it_stands(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 3)
+
+    state = ledger.plan_state(job.id)
+    assert (state.next_batch, state.next_number, state.in_flight) == (1, 3, 1)
+    assert state.cursor == "file:///2"
+    assert ledger.batch(job.id, 0) == batch
+    assert ledger.job(job.id).state is JobState.RUNNING
+
+
+def test_two_planners_cannot_plan_the_same_batch(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 3)
+
+    assert not ledger.plan_batch(job.id, batch, cursor="other")
+    assert ledger.job(job.id).counts.total == 3
+    assert ledger.plan_state(job.id).cursor == "file:///2"
+
+
+def test_outcome_is_set_once_however_often_the_batch_runs(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 3)
+    outcome = BatchOutcome(indexed=1, unchanged=1, failures=(failure(2),))
+
+    assert ledger.set_outcome(job.id, batch.id, outcome)
+    assert not ledger.set_outcome(job.id, batch.id, outcome)
+
+    counts = ledger.job(job.id).counts
+    assert (counts.indexed, counts.unchanged, counts.failed, counts.pending) == (1, 1, 1, 0)
+    assert ledger.batch(job.id, batch.id) is None
+
+
+@pytest.mark.parametrize(
+    ("indexed", "failed", "state"),
+    [(2, 0, JobState.SUCCEEDED), (1, 1, JobState.PARTIAL), (0, 2, JobState.FAILED)],
+)
+def test_job_ends_when_listing_and_every_batch_have_ended(
+    ledger: Ledger, indexed: int, failed: int, state: JobState
+) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 2)
+    ledger.end_listing(job.id)
+    assert not ledger.job(job.id).state.final
+
+    failures = tuple(failure(number) for number in range(failed))
+    ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=indexed, unchanged=0, failures=failures))
+
+    ended = ledger.job(job.id)
+    assert ended.state is state
+    assert ended.finished_at is not None
+    assert ledger.active() == []
+
+
+def test_job_of_an_empty_source_succeeds(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    ledger.end_listing(job.id)
+
+    assert ledger.job(job.id).state is JobState.SUCCEEDED
+
+
+def test_source_that_cannot_be_listed_fails_the_job_and_not_a_picture(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    ledger.end_listing(job.id, JobError(code="folder_unreadable", detail="why"))
+
+    ended = ledger.job(job.id)
+    assert ended.state is JobState.FAILED
+    assert ended.error == JobError(code="folder_unreadable", detail="why")
+    assert ended.counts.failed == 0
+
+
+def test_nothing_is_planned_after_the_end(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    ledger.end_listing(job.id)
+
+    late = Batch(id=0, items=(Item(number=0, uri="file:///0"),))
+    assert not ledger.plan_batch(job.id, late, cursor="x")
+    assert ledger.job(job.id).counts.total == 0
+
+
+def test_counts_add_up_at_every_moment_under_concurrent_outcomes(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batches = [plan(ledger, job, 4) for _ in range(40)]
+    ledger.end_listing(job.id)
+    chaos = random.Random(7)
+    todo = batches * 2
+    chaos.shuffle(todo)
+
+    def work(mine: list[Batch]) -> None:
+        for batch in mine:
+            bad = failure(batch.items[0].number)
+            ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=2, unchanged=1, failures=(bad,)))
+
+    threads = [Thread(target=work, args=(todo[start::4],)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        counts = ledger.job(job.id).counts
+        assert counts.pending >= 0
+        assert counts.done + counts.pending == counts.total == 160
+    for thread in threads:
+        thread.join()
+
+    ended = ledger.job(job.id)
+    assert (ended.counts.indexed, ended.counts.unchanged, ended.counts.failed) == (80, 40, 40)
+    assert ended.failures_by_reason == {FailureReason.TRUNCATED: 40}
+
+
+def test_failures_come_in_order_of_listing_page_by_page_and_by_reason(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 10)
+    reasons = [FailureReason.EMPTY if number % 2 else FailureReason.TRUNCATED for number in range(10)]
+    failures = tuple(failure(number, reason) for number, reason in enumerate(reasons))
+    ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=0, unchanged=0, failures=failures))
+
+    first = ledger.failures(job.id, reason=None, after=-1, limit=4)
+    second = ledger.failures(job.id, reason=None, after=first[-1].number, limit=4)
+    odd = ledger.failures(job.id, reason=FailureReason.EMPTY, after=3, limit=2)
+
+    assert [one.number for one in first] == [0, 1, 2, 3]
+    assert [one.number for one in second] == [4, 5, 6, 7]
+    assert [one.number for one in odd] == [5, 7]
+
+
+def test_jobs_are_listed_newest_first_and_page_by_page(ledger: Ledger) -> None:
+    jobs = [ledger.create(REQUEST) for _ in range(5)]
+    ledger.end_listing(jobs[1].id)
+    newest_first = [job.id for job in reversed(jobs)]
+
+    first = ledger.list_jobs(state=None, before=None, limit=2)
+    rest = ledger.list_jobs(state=None, before=first[-1].id, limit=10)
+    ended = ledger.list_jobs(state=JobState.SUCCEEDED, before=None, limit=10)
+
+    assert [job.id for job in first] == newest_first[:2]
+    assert [job.id for job in rest] == newest_first[2:]
+    assert [job.id for job in ended] == [jobs[1].id]
+
+
+def test_unknown_job_is_not_found(ledger: Ledger) -> None:
+    with pytest.raises(JobNotFound):
+        ledger.job("none")
+    with pytest.raises(JobNotFound):
+        ledger.failures("none", reason=None, after=-1, limit=1)
+
+
+def test_missing_redis_is_unavailable_and_not_a_hang() -> None:
+    from datetime import timedelta
+
+    ledger = Ledger(connect_redis("redis://127.0.0.1:1/0"), timedelta(days=1))
+    with pytest.raises(Unavailable, match="Redis"):
+        ledger.create(REQUEST)
