@@ -2,7 +2,9 @@
 
 import fcntl
 import hashlib
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,58 +12,108 @@ import pytest
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CACHE = _ROOT / ".cache" / "models"
+_ENCODER = _ROOT / "services/engine/sightline/encoder"
 _BUILDER = (
     *sorted((_ROOT / "services/embedder/sightline_embedder/models").glob("*.py")),
-    *sorted((_ROOT / "services/engine/sightline/encoder").glob("*.py")),
+    *(
+        _ENCODER / f"{name}.py"
+        for name in ("artifact", "golden", "openvino", "preprocessing", "tokenization", "torch")
+    ),
 )
 _LIBRARIES = ("openvino", "torch", "transformers", "sentence-transformers", "tokenizers", "pillow")
 
 
 @pytest.fixture(scope="session")
-def cached_artifact() -> Callable[[str, str], Path]:
-    """`cached_artifact(name_or_folder, cache_name)`: the path of that model's artifact, built when it is
-    missing or the code or libraries that build it have changed. Safe to use from several processes."""
-    return _cached_artifact
-
-
-@pytest.fixture(scope="session")
 def starter_artifact() -> Path:
-    """The folder of the `starter` artifact."""
-    return _cached_artifact("starter", "starter")
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis for this session, started as an embedded stack starts its own."""
-    from sightline_local.data_folder import open_data_folder
-    from sightline_local.redis_child import RedisChild
-
-    with open_data_folder(tmp_path_factory.mktemp("redis")) as folder:
-        child = RedisChild(folder)
-        child.ensure()
-        yield child.url
-        child.stop()
-
-
-def _cached_artifact(name_or_folder: str, cache_name: str) -> Path:
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    out = _CACHE / cache_name
-    key_file = _CACHE / f"{cache_name}.key"
-    key = _builder_key()
-    with (_CACHE / f"{cache_name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (out / "manifest.json").exists() or not key_file.exists() or key_file.read_text() != key:
-            from sightline_embedder.models.build import build_artifact
-
-            build_artifact(name_or_folder, out)
-            key_file.write_text(key)
+    """The folder of the `starter` artifact, built when it is missing or its builder has changed."""
+    out = _CACHE / "starter"
+    with _made_once("starter", _builder_key()) as missing:
+        if missing:
+            _build("starter", out)
     return out
 
 
+@pytest.fixture(scope="session")
+def clip_b32_folder() -> Path:
+    """A Hugging Face folder in the shape of ViT-B/32 (151 M parameters) with random weights."""
+    out = _CACHE / "clip-b32-random-weights"
+    with _made_once(out.name, _key_of(Path(__file__))) as missing:
+        if missing:
+            save_clip(out, {}, {}, specials=(49406, 49407))
+    return out
+
+
+@pytest.fixture(scope="session")
+def clip_b32_artifact(clip_b32_folder: Path) -> Path:
+    """The artifact of `clip_b32_folder`."""
+    out = _CACHE / "clip-b32-random"
+    with _made_once(out.name, _builder_key() + _key_of(Path(__file__))) as missing:
+        if missing:
+            _build(str(clip_b32_folder), out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face CLIP folder of a few kilobytes with random weights, 64 px and 32 dimensions."""
+    out = tmp_path_factory.mktemp("tiny-clip") / "tiny-clip"
+    shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision = shape | {"image_size": 64, "patch_size": 32}
+    save_clip(out, shape | {"vocab_size": 520}, vision, specials=(518, 519), dimension=32)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_clip_artifact(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifact of `tiny_clip_folder`."""
+    out = tmp_path_factory.mktemp("tiny-clip-artifact") / "tiny-clip"
+    _build(str(tiny_clip_folder), out)
+    return out
+
+
+def save_clip(
+    out: Path, text: dict[str, int], vision: dict[str, int], specials: tuple[int, int], dimension: int = 512
+) -> None:
+    """Save a CLIP model with seeded random weights, a byte-level tokenizer and its processor."""
+    import torch
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
+
+    start, end = specials
+    letters = sorted(ByteLevel.alphabet())
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "ca", "cat</w>"]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    vocabulary |= {"<|startoftext|>": start, "<|endoftext|>": end}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[("c", "a"), ("ca", "t</w>")], model_max_length=77)
+    ends = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": end}
+    config = CLIPConfig(text_config=text | ends, vision_config=vision, projection_dim=dimension)
+    side = config.vision_config.image_size
+    processor = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
+    torch.manual_seed(0)
+    CLIPModel(config).save_pretrained(out)
+    CLIPProcessor(processor, tokenizer).save_pretrained(out)
+
+
+def _build(name_or_folder: str, out: Path) -> None:
+    from sightline_embedder.models.build import build_artifact
+
+    build_artifact(name_or_folder, out)
+
+
+@contextmanager
+def _made_once(name: str, key: str) -> Iterator[bool]:
+    """Whether something in the cache must be made (again); one process at a time is inside."""
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    key_file = _CACHE / f"{name}.key"
+    with (_CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield not ((_CACHE / name).is_dir() and key_file.exists() and key_file.read_text() == key)
+        key_file.write_text(key)
+
+
 def _builder_key() -> str:
-    digest = hashlib.sha256()
-    for source in _BUILDER:
-        digest.update(source.read_bytes())
-    for library in _LIBRARIES:
-        digest.update(f"{library}=={version(library)}".encode())
-    return digest.hexdigest()
+    return _key_of(*_BUILDER) + json.dumps({library: version(library) for library in _LIBRARIES})
+
+
+def _key_of(*files: Path) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

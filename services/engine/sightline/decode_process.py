@@ -66,7 +66,8 @@ def _answer(assignment: Assignment, data: bytes, thumbnail: bool) -> bytes:
     except MemoryError:
         gc.collect()
         return _pack_failure(
-            FailureReason.TOO_MANY_PIXELS, "Decoding this picture takes more memory than the memory limit allows."
+            FailureReason.TOO_MANY_PIXELS,
+            "Decoding this picture takes more memory than the memory limit allows.",
         )
     except Exception as error:
         traceback.print_exc()

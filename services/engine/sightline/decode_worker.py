@@ -15,6 +15,8 @@ SERVICE = "The picture decoder"
 _BOOT = "from sightline.decode_process import main; main()"
 _START_TIMEOUT_S = 60.0
 _MAX_ANSWER_BYTES = 256 << 20
+_GRACE_S = 1.0
+"""A process that closed its connection is ending by itself, with a code worth knowing."""
 
 
 class DecodeWorker:
@@ -51,9 +53,13 @@ class DecodeWorker:
             return
         try:
             self._connection.send_bytes(self._assignment)
-            self._is_ready = self._connection.poll(_START_TIMEOUT_S) and self._connection.recv_bytes() == READY
+            self._is_ready = (
+                self._connection.poll(_START_TIMEOUT_S) and self._connection.recv_bytes() == READY
+            )
         except (EOFError, OSError) as error:
-            raise Unavailable(SERVICE, f"its process ended with {self.end()} before it was ready.") from error
+            raise Unavailable(
+                SERVICE, f"its process ended with {self._reap(_GRACE_S)} before it was ready."
+            ) from error
         if not self._is_ready:
             self.end()
             raise Unavailable(SERVICE, f"its process was not ready after {_START_TIMEOUT_S:g} s.")
@@ -78,7 +84,7 @@ class DecodeWorker:
             return unpack(self._connection.recv_bytes(_MAX_ANSWER_BYTES))
         except (EOFError, OSError) as error:
             raise BadPicture(
-                FailureReason.INTERNAL, f"The decoder crashed on this picture with {self.end()}."
+                FailureReason.INTERNAL, f"The decoder crashed on this picture with {self._reap(_GRACE_S)}."
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             self.end()
@@ -86,19 +92,22 @@ class DecodeWorker:
 
     @property
     def has_ended(self) -> bool:
-        """Whether `end` was called."""
+        """Whether the process was ended, or found to have ended."""
         return self._connection.closed
 
     def kill(self) -> None:
         """End the process without waiting; whoever waits for it sees it crash."""
         self._process.kill()
 
-    def end(self) -> str:
-        """End the process, if it has not ended by itself, and say how it ended."""
-        # A closed connection means that the process is ending already, with a code worth knowing.
+    def end(self) -> None:
+        """End the process at once, if it has not ended by itself."""
+        self._reap(grace_s=0)
+
+    def _reap(self, grace_s: float) -> str:
+        """Wait for the process, killing it after `grace_s`, and say how it ended."""
         self._connection.close()
         try:
-            code = self._process.wait(timeout=1.0)
+            code = self._process.wait(grace_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

@@ -1,30 +1,23 @@
 """A kept pool of decode processes: what hangs or crashes on one picture is killed and costs no other."""
 
 import os
-import queue
-import signal
-import subprocess
-import sys
+import pickle
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from queue import SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from sightline.decode_process import READY, Assignment, Decode, unpack
+from sightline.decode_process import Assignment, Decode
+from sightline.decode_worker import SERVICE, DecodeWorker
 from sightline.decoding import Decoded, DecodePlan, decode_picture
 from sightline.encoder.artifact import Preprocessing
-from sightline.errors import BadPicture, FailureReason, Unavailable
+from sightline.errors import Unavailable
 from sightline.pictures import PictureLimits
 
 __all__ = ["Decoded", "PictureDecoder"]
-
-_START_TIMEOUT_S = 60.0
-_SERVICE = "The picture decoder"
-_BOOT = "from sightline.decode_process import main; main()"
 
 
 @dataclass(frozen=True)
@@ -54,29 +47,27 @@ class PictureDecoder:
         decode: Decode = decode_picture,
     ) -> None:
         plan = DecodePlan(limits, preprocessing, thumbnail_side)
-        assignment = Assignment(decode, plan, memory_bytes, os.getpid())
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        assignment = pickle.dumps(Assignment(decode, plan, memory_bytes, os.getpid()))
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._closed = Event()
         self._lanes = [_Lane(assignment, timeout_s, self._tasks, self._closed) for _ in range(processes)]
 
     def submit(self, data: bytes, *, thumbnail: bool = True) -> Future[Decoded]:
-        """Queue a picture. The future raises BadPicture, or Unavailable when processes cannot be started
-        or the decoder was closed meanwhile."""
+        """Queue a picture. The future raises BadPicture, or Unavailable when no process can be started
+        or the decoder was closed meanwhile; raises Unavailable itself when it is closed already."""
         if self._closed.is_set():
-            raise Unavailable(_SERVICE, "it was closed.")
+            raise _closed_error()
         future: Future[Decoded] = Future()
         self._tasks.put(_Task(data, thumbnail, future))
         return future
 
     def warm(self) -> None:
         """Wait until every process has imported what it needs; raises Unavailable if one cannot start."""
-        for done in wait_for([lane.ready for lane in self._lanes]).done:
-            done.result()
+        for ready in wait_for([lane.ready for lane in self._lanes]).done:
+            ready.result()
 
     def close(self) -> None:
-        """End the processes at once. Pictures that are still queued or being decoded raise Unavailable."""
-        if self._closed.is_set():
-            return
+        """End the processes at once. Pictures that are queued or being decoded raise Unavailable."""
         self._closed.set()
         for _ in self._lanes:
             self._tasks.put(None)
@@ -85,7 +76,7 @@ class PictureDecoder:
         while not self._tasks.empty():
             task = self._tasks.get()
             if task is not None and task.future.set_running_or_notify_cancel():
-                task.future.set_exception(Unavailable(_SERVICE, "it was closed."))
+                task.future.set_exception(_closed_error())
 
     def __enter__(self) -> Self:
         return self
@@ -100,41 +91,67 @@ class _Lane:
     """One process at a time, and the thread that feeds it and replaces it when it ends."""
 
     def __init__(
-        self,
-        assignment: Assignment,
-        timeout_s: float,
-        tasks: "queue.SimpleQueue[_Task | None]",
-        closed: Event,
+        self, assignment: bytes, timeout_s: float, tasks: "SimpleQueue[_Task | None]", closed: Event
     ) -> None:
         self.ready: Future[None] = Future()
         self._assignment = assignment
         self._timeout_s = timeout_s
         self._tasks = tasks
         self._closed = closed
-        self._process: _Process | None = None
+        self._worker: DecodeWorker | None = None
         # The thread lives as long as its process: on Linux the process ends with the thread that made it.
         self._thread = Thread(target=self._run, name="picture-decoder", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
+        """End the process and wait for the thread; call it after `closed` is set."""
+        if worker := self._worker:
+            worker.kill()
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            self._usable_process()
+            self._ready_worker()
         except Unavailable as error:
             self.ready.set_exception(error)
         else:
             self.ready.set_result(None)
-        while not self._closed.is_set() and (task := self._tasks.get()) is not None:
+        while not self._closed.is_set() and (task := self._tasks.get()):
             if task.future.set_running_or_notify_cancel():
-                try:
-                    decoded = self._decode(task)
-                except (BadPicture, Unavailable) as error:
-                    task.future.set_exception(error)
-                else:
-                    task.future.set_result(decoded)
-        if self._process is not None:
-            self._process.end()
+                self._finish(task)
+        if self._worker:
+            self._worker.end()
+
+    def _finish(self, task: _Task) -> None:
+        try:
+            decoded = self._decode(task)
+        except Exception as error:  # The future carries whatever it was to whoever waits.
+            task.future.set_exception(_closed_error() if self._closed.is_set() else error)
+        else:
+            task.future.set_result(decoded)
+
+    def _decode(self, task: _Task) -> Decoded:
+        worker = self._ready_worker()
+        try:
+            worker.send(task.data, task.thumbnail)
+        except OSError:  # It ended while it was idle, which is no fault of this picture.
+            worker.end()
+            worker = self._ready_worker()
+            worker.send(task.data, task.thumbnail)
+        try:
+            return worker.receive(self._timeout_s)
+        finally:
+            if worker.has_ended and not self._closed.is_set():
+                self._worker = DecodeWorker(self._assignment)
+
+    def _ready_worker(self) -> DecodeWorker:
+        if self._worker is None or self._worker.has_ended:
+            self._worker = DecodeWorker(self._assignment)
+        if self._closed.is_set():
+            self._worker.kill()
+        self._worker.wait_ready()
+        return self._worker
+
+
+def _closed_error() -> Unavailable:
+    return Unavailable(SERVICE, "it was closed.")

@@ -26,7 +26,7 @@ class DecodePlan:
 
 @dataclass(frozen=True)
 class Decoded:
-    """`views`: uint8, shape (views, size, size, 3), RGB, read-only. `thumbnail`: WebP, if it was asked for."""
+    """`views`: uint8, shape (views, size, size, 3), RGB. `thumbnail`: WebP, if asked for."""
 
     info: PictureInfo
     views: NDArray[np.uint8]

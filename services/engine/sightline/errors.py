@@ -9,6 +9,7 @@ SightlineError
 ├── NotFound
 │   ├── CollectionNotFound
 │   ├── ImageNotFound
+│   ├── MediaNotFound
 │   └── JobNotFound
 └── BadRequest            a request that cannot be carried out as it stands
     ├── FieldNotIndexed
@@ -100,6 +101,13 @@ class ImageNotFound(NotFound):
 
     def __init__(self, collection: str, image_id: str) -> None:
         super().__init__(f"There is no image {image_id} in collection '{collection}'.")
+
+
+class MediaNotFound(NotFound):
+    """The media store keeps no such original or thumbnail."""
+
+    def __init__(self, kind: str, collection: str, key: str) -> None:
+        super().__init__(f"No {kind} is kept for {key} in collection '{collection}'.")
 
 
 class JobNotFound(NotFound):

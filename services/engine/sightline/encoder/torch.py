@@ -28,15 +28,15 @@ class SentenceTransformersEncoder:
     def __init__(self, artifact: Artifact) -> None:
         """Load the model that the artifact was built from, from disk alone; raises ModelError."""
         self._manifest = manifest = artifact.manifest
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._image_model = load_sentence_transformer(manifest.source, device=self._device)
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._image_model = load_sentence_transformer(manifest.source, device=self.device)
         self._text_model = self._image_model
         if manifest.text_source:
-            self._text_model = load_sentence_transformer(manifest.text_source, device=self._device)
+            self._text_model = load_sentence_transformer(manifest.text_source, device=self.device)
         set_padding(self._text_model, manifest.text.padding, manifest.text.context_tokens)
         self._tokenizer = TextTokenizer(artifact.path / TOKENIZER, manifest.text)
-        self._mean = torch.tensor(manifest.preprocessing.mean, device=self._device) * 255
-        self._std = torch.tensor(manifest.preprocessing.std, device=self._device) * 255
+        self._mean = torch.tensor(manifest.preprocessing.mean, device=self.device) * 255
+        self._std = torch.tensor(manifest.preprocessing.std, device=self.device) * 255
 
     @property
     def manifest(self) -> Manifest:
@@ -46,7 +46,7 @@ class SentenceTransformersEncoder:
     @property
     def numerics(self) -> str:
         """`torch-bf16` on CUDA, `torch-f32` on the CPU."""
-        return "torch-bf16" if self._device == "cuda" else "torch-f32"
+        return "torch-bf16" if self.device == "cuda" else "torch-f32"
 
     def encode_views(self, views: Views) -> Vectors:
         """Encode prepared pictures, uint8 (n, 1, size, size, 3)."""
@@ -78,7 +78,7 @@ class SentenceTransformersEncoder:
 
     def _encode_pixels(self, views: Views) -> Vectors:
         with torch.inference_mode(), self._arithmetic():
-            pixels = (torch.from_numpy(views[:, 0]).to(self._device).float() - self._mean) / self._std
+            pixels = (torch.from_numpy(views[:, 0]).to(self.device).float() - self._mean) / self._std
             features = {"pixel_values": pixels.permute(0, 3, 1, 2), "modality": "image"}
             vectors = self._image_model(features)["sentence_embedding"]
         return _unit(vectors.float().cpu().numpy())
@@ -87,7 +87,7 @@ class SentenceTransformersEncoder:
         return np.empty((0, self._manifest.dimension), np.float32)
 
     def _arithmetic(self) -> AbstractContextManager[Any]:
-        return torch.autocast("cuda", torch.bfloat16) if self._device == "cuda" else nullcontext()
+        return torch.autocast("cuda", torch.bfloat16) if self.device == "cuda" else nullcontext()
 
 
 def load_sentence_transformer(

@@ -132,8 +132,9 @@ def _condition(clause: Clause) -> edge.FieldCondition | edge.HasIdCondition | ed
     match clause:
         case Match(field, (value,)):
             return edge.FieldCondition(field, match=edge.MatchValue(value))
-        case Match(field):
-            return edge.FieldCondition(field, match=edge.MatchAny(list(clause.values)))
+        case Match(field, values):
+            # Values of one match are of one type, which the checker cannot see.
+            return edge.FieldCondition(field, match=edge.MatchAny(list(values)))  # type: ignore[arg-type]
         case NumberRange(field, low, high):
             return edge.FieldCondition(field, range=edge.RangeFloat(gte=low, lte=high))
         case TimeRange(field, low, high):

@@ -1,10 +1,10 @@
 """The client of an index process: VectorIndex over its private socket."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sightline.errors import CollectionNotFound
+from sightline.errors import ImageNotFound
 from sightline.index import (
     CollectionInfo,
     CollectionSpec,
@@ -16,13 +16,14 @@ from sightline.index import (
     StoredPoint,
     wire,
 )
-from sightline.index.checks import check_json, check_point_ids, check_settable, known_ids
+from sightline.index.checks import check_json, check_point_ids, check_settable, is_point_id, known_ids
 from sightline.index.edge_channel import EdgeChannel
 from sightline.index.filters import Filter, filter_json
 from sightline.index.records import field_types, point_record, scored_point, stored_point, vector_bytes
 from sightline.payload import Source
 
 POINTS_PER_FRAME = 256
+PING_PATIENCE_S = 0.5
 _T = TypeVar("_T")
 
 
@@ -40,7 +41,7 @@ class EdgeClient:
 
     def ping(self) -> None:
         """Return when the engine answers; waits for it only a moment."""
-        self._channel.ask(wire.Ping(), wire.Done, patience_s=min(0.5, self._patience_s))
+        self._channel.ask(wire.Ping(), wire.Done, patience_s=min(PING_PATIENCE_S, self._patience_s))
 
     def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
         """Create the collection and its payload indexes, or check that the one there fits `spec`."""
@@ -58,6 +59,8 @@ class EdgeClient:
 
     def drop_collection(self, name: str) -> None:
         """Delete a collection and its points."""
+        # Asked first, because a repeated drop would find nothing and that would be no error.
+        self.collection(name)
         self._ask(wire.DropCollection(name), wire.Done)
 
     def insert(self, collection: str, points: Sequence[Point]) -> None:
@@ -65,7 +68,7 @@ class EdgeClient:
         check_point_ids([point.id for point in points])
         for point in points:
             check_json(point.payload.metadata, "metadata")
-        for part in _parts(points) or [points]:
+        for part in _parts(points):
             self._ask(wire.Insert(collection, [point_record(point) for point in part]), wire.Done)
 
     def retrieve(
@@ -73,7 +76,7 @@ class EdgeClient:
     ) -> dict[str, StoredPoint]:
         """Read points by id; ids that do not exist are missing from the result."""
         found: dict[str, StoredPoint] = {}
-        for part in _parts(known_ids(ids)) or [[]]:
+        for part in _parts(known_ids(ids)):
             reply = self._ask(wire.Retrieve(collection, list(part), with_vectors), wire.Points)
             found.update((record.id, stored_point(record)) for record in reply.points)
         return found
@@ -89,6 +92,8 @@ class EdgeClient:
     def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
         """Replace top-level payload fields of one point; ImageNotFound if it is not there."""
         check_settable(values)
+        if not is_point_id(point_id):
+            raise ImageNotFound(collection, point_id)
         self._ask(wire.SetPayload(collection, point_id, dict(values)), wire.Done)
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
@@ -131,3 +136,9 @@ class EdgeClient:
 
 def _json(filter: Filter | None) -> bytes | None:
     return None if filter is None else filter_json(filter)
+
+
+def _parts(items: Sequence[_T]) -> list[Sequence[_T]]:
+    """The items in parts that fit a frame; one empty part if there are none."""
+    starts = range(0, len(items), POINTS_PER_FRAME) or (0,)
+    return [items[start : start + POINTS_PER_FRAME] for start in starts]

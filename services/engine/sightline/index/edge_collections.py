@@ -1,7 +1,8 @@
 """All collections of an embedded index, in the process that holds them."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ from sightline.index.records import CollectionRecord, Hit, PointRecord, vector_o
 from sightline.payload import FieldType
 
 
+class IndexClosed(Exception):
+    """A call came after `close`."""
+
+
 class EdgeCollections:
     """The operations of VectorIndex on one data folder, over records. Safe to call from several threads.
 
@@ -36,6 +41,7 @@ class EdgeCollections:
     def __init__(self, folder: Path) -> None:
         """Open every collection; raises SettingsError with a sentence if the folder cannot be used."""
         self._lock = threading.Lock()
+        self._closed = False
         self._catalog = EdgeCatalog(folder)
         self._open: dict[str, EdgeCollection] = {}
         self._unflushed: set[str] = set()
@@ -57,7 +63,7 @@ class EdgeCollections:
     ) -> CollectionRecord:
         """Create the collection, or check the one there and index the fields it lacks."""
         check_collection(name, dimension, fields)
-        with self._lock:
+        with self._held():
             entry = self._catalog.get(name)
             if entry is None:
                 entry = Entry(name, self._catalog.new_folder(name), space, dimension, dict(fields))
@@ -76,25 +82,26 @@ class EdgeCollections:
 
     def describe(self, name: str) -> CollectionRecord:
         """Describe one collection."""
-        with self._lock:
+        with self._held():
             return self._described(self._entry(name))
 
     def describe_all(self) -> list[CollectionRecord]:
         """Describe all collections, by name."""
-        with self._lock:
+        with self._held():
             return [self._described(entry) for entry in self._catalog.entries()]
 
     def drop(self, name: str) -> None:
-        """Delete a collection and its points."""
-        with self._lock:
-            entry = self._entry(name)
-            self._open.pop(name).close()
-            self._unflushed.discard(name)
-            self._catalog.remove(entry)
+        """Delete a collection and its points, if it is there."""
+        with self._held():
+            entry = self._catalog.get(name)
+            if entry is not None:
+                self._open.pop(name).close()
+                self._unflushed.discard(name)
+                self._catalog.remove(entry)
 
     def insert(self, name: str, points: Sequence[PointRecord]) -> None:
         """Insert points that are not there yet."""
-        with self._lock:
+        with self._held():
             entry = self._entry(name)
             for point in points:
                 check_space(name, entry.space, str(point.payload.get("space")))
@@ -103,19 +110,19 @@ class EdgeCollections:
 
     def retrieve(self, name: str, ids: Sequence[str], *, with_vectors: bool) -> list[PointRecord]:
         """Read points by id."""
-        with self._lock:
+        with self._held():
             return self._shard(name).retrieve(ids, with_vectors=with_vectors)
 
     def add_sources(self, name: str, sources: Mapping[str, Mapping[str, Any]]) -> None:
         """Add sources to points, key by key; points that are not there are left out."""
-        with self._lock:
+        with self._held():
             shard = self._changing(name)
             for point_id, added in sources.items():
                 shard.merge_payload(point_id, added, key="sources")
 
     def set_payload(self, name: str, point_id: str, values: Mapping[str, Any]) -> None:
         """Replace top-level payload fields of one point."""
-        with self._lock:
+        with self._held():
             shard = self._changing(name)
             if not shard.retrieve([point_id], with_vectors=False):
                 raise ImageNotFound(name, point_id)
@@ -123,7 +130,7 @@ class EdgeCollections:
 
     def delete(self, name: str, ids: Sequence[str]) -> None:
         """Delete points."""
-        with self._lock:
+        with self._held():
             self._changing(name).delete(ids)
 
     def search(
@@ -140,7 +147,7 @@ class EdgeCollections:
     ) -> list[Hit]:
         """The nearest points, best first."""
         check_limit(limit, offset)
-        with self._lock:
+        with self._held():
             entry = self._entry(name)
             check_space(name, entry.space, space)
             check_vector(name, entry.dimension, vector)
@@ -153,7 +160,7 @@ class EdgeCollections:
         """One page in order of time, and the cursor of the next."""
         check_limit(limit)
         listing = Listing(name, sort, filter)
-        with self._lock:
+        with self._held():
             fields = self._entry(name).fields
             if listing.field not in fields:
                 raise FieldNotIndexed(listing.field, tuple(fields))
@@ -161,22 +168,30 @@ class EdgeCollections:
 
     def count(self, name: str, filter: Filter | None) -> int:
         """How many points match."""
-        with self._lock:
+        with self._held():
             return self._shard(name).count(clause_of(filter, self._entry(name).fields))
 
     def flush(self) -> None:
         """Flush the collections that changed since the last flush."""
-        with self._lock:
+        with self._held():
             for name in sorted(self._unflushed):
                 self._open[name].flush()
             self._unflushed.clear()
 
     def close(self) -> None:
-        """Flush and close everything and give the folder free."""
-        with self._lock:
+        """Flush and close everything and give the folder free; afterwards every call raises IndexClosed."""
+        with self._held():
+            self._closed = True
             while self._open:
                 self._open.popitem()[1].close()
             self._catalog.close()
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        with self._lock:
+            if self._closed:
+                raise IndexClosed
+            yield
 
     def _entry(self, name: str) -> Entry:
         entry = self._catalog.get(name)

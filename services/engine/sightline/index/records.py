@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from sightline.errors import BadRequest
 from sightline.index import CollectionInfo, Point, ScoredPoint, StoredPoint
 from sightline.payload import FieldType, Payload
 
@@ -42,7 +43,9 @@ class CollectionRecord(msgspec.Struct, frozen=True):
 
 
 def vector_bytes(vector: NDArray[np.float32]) -> bytes:
-    """A vector, shape (dimension,), as little-endian float32."""
+    """A vector, shape (dimension,), as little-endian float32; BadRequest for any other shape."""
+    if vector.ndim != 1:
+        raise BadRequest(f"A vector has one axis, not the shape {vector.shape}.")
     return np.ascontiguousarray(vector, dtype="<f4").tobytes()
 
 

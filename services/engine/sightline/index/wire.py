@@ -12,10 +12,12 @@ import msgspec
 
 from sightline import errors
 from sightline.errors import SightlineError, Unavailable
+from sightline.index import SortKey
 from sightline.index.records import CollectionRecord, Hit, PointRecord
 from sightline.payload import FieldType
 
 MAX_FRAME_BYTES = 64 << 20
+MAX_LENGTH = 0xFFFF_FFFF
 _LENGTH = struct.Struct("<I")
 _READ_BYTES = 1 << 20
 
@@ -40,7 +42,7 @@ class DescribeCollections(msgspec.Struct, tag=True):
 
 
 class DropCollection(msgspec.Struct, tag=True):
-    """Delete a collection; answered by Done."""
+    """Delete a collection if it is there; answered by Done."""
 
     name: str
 
@@ -99,7 +101,7 @@ class Browse(msgspec.Struct, tag=True):
     """One page in order of time; answered by Points."""
 
     collection: str
-    sort: str
+    sort: SortKey
     limit: int
     cursor: str | None
     filter: bytes | None

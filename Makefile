@@ -1,0 +1,54 @@
+# Everything runs from .venv, made by `make install`. Needs python3 >= 3.11 and make.
+
+PYTHON ?= python3
+PHOTOS ?=
+DATA ?= .sightline
+PORT ?= 8000
+# torch's CPU builds: without this index, Linux gets CUDA builds of several gigabytes.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+MEMBERS := services/engine services/api services/embedder services/local
+
+.PHONY: install demo run test test-all check format bench clean
+.DEFAULT_GOAL := demo
+
+install: $(VENV)/installed
+
+$(VENV)/installed: constraints.txt $(MEMBERS:%=%/pyproject.toml)
+	@echo "installing into $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sightline needs Python 3.11 or newer; set PYTHON=")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@sh scripts/install-torch $(BIN)/python "$(TORCH_INDEX)"
+	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/local[samples]' \
+	  ruff mypy pytest hypothesis types-psutil
+	@touch $@
+
+demo: install
+	@$(BIN)/sightline demo --data $(DATA)
+
+run: install
+	@$(BIN)/sightline up --data $(DATA) --port $(PORT) --photos "$(or $(PHOTOS),$(DATA)/samples)"
+
+test: install
+	@$(BIN)/python -m pytest
+
+test-all: install
+	@SIGHTLINE_TEST_LONG=1 $(BIN)/python -m pytest
+
+check: install
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy
+
+format: install
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check --fix --quiet
+
+bench: install
+	@$(BIN)/python -m bench
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

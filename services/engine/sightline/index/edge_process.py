@@ -1,0 +1,119 @@
+"""The index process: alone holds the embedded collections and answers over a private socket.
+
+    python -m sightline.index.edge_process --folder DIR --socket PATH [--parent-pipe FD]
+
+It ends, flushed and closed, on SIGTERM, when the other end of the parent pipe closes, and (on Linux)
+when its parent dies. SIGINT is left to the parent, which shares the terminal.
+"""
+
+import argparse
+import ctypes
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import structlog
+
+from sightline.errors import SettingsError
+from sightline.index.edge_collections import EdgeCollections
+from sightline.index.edge_listener import EdgeListener
+from sightline.index.edge_service import EdgeService
+
+FLUSH_EVERY_S = 30.0
+_PR_SET_PDEATHSIG = 1
+
+_log = structlog.get_logger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until told to stop; returns 0, or EX_CONFIG when the folder or the socket cannot be used."""
+    options = _parser().parse_args(arguments)
+    _log_to_stderr()
+    os.umask(0o077)
+    try:
+        with (
+            _signals() as wake,
+            closing(EdgeCollections(options.folder)) as collections,
+            EdgeListener(options.socket, EdgeService(collections)) as listener,
+        ):
+            _serve(listener, collections.flush, wake, options.parent_pipe)
+    except SettingsError as error:
+        _log.error(str(error))
+        return os.EX_CONFIG
+    return 0
+
+
+def _serve(
+    listener: EdgeListener, flush: Callable[[], None], wake: socket.socket, parent_pipe: int | None
+) -> None:
+    parent = os.getppid()
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        selector.register(wake, selectors.EVENT_READ)
+        if parent_pipe is not None:
+            selector.register(parent_pipe, selectors.EVENT_READ)
+        flush_at = time.monotonic() + FLUSH_EVERY_S
+        while True:
+            ready = [key.fileobj for key, _ in selector.select(max(0.0, flush_at - time.monotonic()))]
+            if wake in ready and _must_stop(wake.recv(64), parent):
+                return
+            if parent_pipe in ready and not os.read(parent_pipe or 0, 64):
+                return
+            if listener in ready:
+                listener.accept()
+            if time.monotonic() >= flush_at:
+                flush()
+                flush_at = time.monotonic() + FLUSH_EVERY_S
+
+
+def _must_stop(signals: bytes, parent: int) -> bool:
+    # The kernel sends the death signal when the thread that started us ends, be the parent alive or not.
+    return signal.SIGTERM in signals or (signal.SIGHUP in signals and os.getppid() != parent)
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Turn SIGTERM and SIGHUP into bytes to read, and have the kernel send SIGHUP for a dead parent."""
+    wake, woken = socket.socketpair()
+    woken.setblocking(False)
+    signal.set_wakeup_fd(woken.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: None)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
+    with wake, woken:
+        try:
+            yield wake
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sightline.index.edge_process", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the collections are")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen")
+    parser.add_argument("--parent-pipe", type=int, help="a descriptor that closes when the parent ends")
+    return parser
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""What an index process does with a request."""
+
+import msgspec
+import structlog
+
+from sightline.errors import BadRequest, SightlineError, Unavailable
+from sightline.index import wire
+from sightline.index.edge_collections import EdgeCollections, IndexClosed
+from sightline.index.filters import Filter, parse_filter
+from sightline.index.records import vector_of
+
+_log = structlog.get_logger(__name__)
+
+
+class EdgeService:
+    """Answers requests out of the collections it is given. Safe to call from several threads."""
+
+    def __init__(self, collections: EdgeCollections) -> None:
+        """Serve these collections."""
+        self._collections = collections
+        self._decoder: msgspec.msgpack.Decoder[wire.Request] = msgspec.msgpack.Decoder(wire.Request)
+
+    def answer(self, body: bytes | bytearray) -> bytes:
+        """The reply to the body of a frame, as the body of a frame.
+
+        Every error becomes a reply, except IndexClosed, which means that nobody will answer any more.
+        """
+        try:
+            reply = self._reply(self._decoder.decode(body))
+        except IndexClosed:
+            raise
+        except msgspec.MsgspecError as error:
+            reply = wire.failed(BadRequest(f"The index cannot read the request: {error}."))
+        except SightlineError as error:
+            reply = wire.failed(error)
+        except BaseException as error:  # a panic of the engine is no Exception
+            _log.exception("a request failed")
+            reply = wire.failed(Unavailable("the index", f"it failed on this request: {error}"))
+        return msgspec.msgpack.encode(reply)
+
+    def _reply(self, request: wire.Request) -> wire.Reply:
+        match request:
+            case wire.Search() | wire.Browse() | wire.Retrieve() | wire.Count():
+                return self._read(request)
+            case wire.EnsureCollection(name, space, dimension, fields):
+                return wire.Collections([self._collections.ensure(name, space, dimension, fields)])
+            case wire.DescribeCollections(None):
+                return wire.Collections(self._collections.describe_all())
+            case wire.DescribeCollections(str(name)):
+                return wire.Collections([self._collections.describe(name)])
+            case wire.DropCollection(name):
+                self._collections.drop(name)
+            case wire.Insert(collection, points):
+                self._collections.insert(collection, points)
+            case wire.AddSources(collection, sources):
+                self._collections.add_sources(collection, sources)
+            case wire.SetPayload(collection, point_id, values):
+                self._collections.set_payload(collection, point_id, values)
+            case wire.Delete(collection, ids):
+                self._collections.delete(collection, ids)
+            case wire.Ping():
+                pass
+        return wire.Done()
+
+    def _read(self, request: wire.Search | wire.Browse | wire.Retrieve | wire.Count) -> wire.Reply:
+        match request:
+            case wire.Search():
+                hits = self._collections.search(
+                    request.collection,
+                    vector_of(request.vector),
+                    space=request.space,
+                    limit=request.limit,
+                    offset=request.offset,
+                    filter=_filter(request.filter),
+                    exclude=request.exclude,
+                    exact=request.exact,
+                )
+                return wire.Hits(hits)
+            case wire.Browse(collection, sort, limit, cursor, filter):
+                points, next_cursor = self._collections.browse(
+                    collection, sort=sort, limit=limit, cursor=cursor, filter=_filter(filter)
+                )
+                return wire.Points(points, next_cursor)
+            case wire.Retrieve(collection, ids, with_vectors):
+                return wire.Points(self._collections.retrieve(collection, ids, with_vectors=with_vectors))
+            case wire.Count(collection, filter):
+                return wire.Number(self._collections.count(collection, _filter(filter)))
+
+
+def _filter(json: bytes | None) -> Filter | None:
+    return None if json is None else parse_filter(json)

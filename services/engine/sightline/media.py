@@ -1,0 +1,175 @@
+"""Originals and thumbnails: the files beside the index, in a folder."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256 as new_sha256
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from sightline.atomic_files import AtomicFile, unavailable_when_failing
+from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound
+
+_SERVICE = "The media store"
+_UNFINISHED = ".unfinished"
+"""No collection can have this name."""
+
+_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_IMAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class StoredOriginal:
+    """An original as it was stored: its SHA-256 (64 hex digits) and its size in bytes."""
+
+    sha256: str
+    size: int
+
+
+class MediaStore(Protocol):
+    """Uploaded originals by SHA-256 and thumbnails by image id, both per collection.
+
+    Writes are atomic, and doing one twice equals doing it once. Every method raises BadRequest for a
+    malformed collection, id or hash, and Unavailable when the store cannot be read or written.
+    """
+
+    def put_original(self, collection: str, sha256: str, data: bytes) -> None:
+        """Keep an original; once this returns it survives a loss of power."""
+
+    def put_original_stream(self, collection: str, chunks: Iterable[bytes], max_bytes: int) -> StoredOriginal:
+        """Keep an original whose hash is not known yet.
+
+        Raises BadPicture(TOO_MANY_BYTES) and whatever `chunks` raises, and then keeps nothing.
+        """
+
+    def read_original(self, collection: str, sha256: str) -> bytes:
+        """The original's bytes; raises MediaNotFound."""
+
+    def open_original(self, collection: str, sha256: str) -> BinaryIO:
+        """The original as a stream, which the caller closes; raises MediaNotFound."""
+
+    def put_thumbnail(self, collection: str, image_id: str, data: bytes) -> None:
+        """Keep a thumbnail, in place of an earlier one."""
+
+    def read_thumbnail(self, collection: str, image_id: str) -> bytes:
+        """The thumbnail's bytes; raises MediaNotFound."""
+
+    def delete(self, collection: str, image_id: str, sha256: str) -> None:
+        """Forget an image's thumbnail and original, where there are any."""
+
+    def delete_collection(self, collection: str) -> None:
+        """Forget all that is kept for a collection, if there is anything."""
+
+
+class FolderMediaStore:
+    """A MediaStore in a folder: COLLECTION/originals/ab/cd/SHA256, COLLECTION/thumbnails/ab/cd/ID.webp.
+
+    Only the owner can read the files. The folder is made with the first of them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put_original(self, collection: str, sha256: str, data: bytes) -> None:
+        """See MediaStore."""
+        path = self.original_path(collection, sha256)
+        if not path.exists():
+            with self._new_file() as file:
+                file.write(data)
+                file.finish(path, durable=True)
+
+    def put_original_stream(self, collection: str, chunks: Iterable[bytes], max_bytes: int) -> StoredOriginal:
+        """See MediaStore."""
+        _check("collection", collection, _COLLECTION)
+        digest, size = new_sha256(), 0
+        with self._new_file() as file:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise BadPicture(
+                        FailureReason.TOO_MANY_BYTES,
+                        f"The file has more than {max_bytes:,} bytes, the limit.",
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+            sha256 = digest.hexdigest()
+            file.finish(self.original_path(collection, sha256), durable=True)
+        return StoredOriginal(sha256, size)
+
+    def original_path(self, collection: str, sha256: str) -> Path:
+        """Where the original is, or would be."""
+        _check("SHA-256", sha256, _SHA256)
+        return self._folder(collection) / "originals" / sha256[:2] / sha256[2:4] / sha256
+
+    def read_original(self, collection: str, sha256: str) -> bytes:
+        """See MediaStore."""
+        with self.open_original(collection, sha256) as file, unavailable_when_failing(_SERVICE):
+            return file.read()
+
+    def open_original(self, collection: str, sha256: str) -> BinaryIO:
+        """See MediaStore."""
+        path = self.original_path(collection, sha256)
+        with unavailable_when_failing(_SERVICE):
+            try:
+                return path.open("rb")
+            except FileNotFoundError as error:
+                raise MediaNotFound("original", collection, sha256) from error
+
+    def put_thumbnail(self, collection: str, image_id: str, data: bytes) -> None:
+        """See MediaStore."""
+        path = self._thumbnail_path(collection, image_id)
+        with self._new_file() as file:
+            file.write(data)
+            # It can be made again, and waiting for the disk takes longer than that.
+            file.finish(path, durable=False)
+
+    def read_thumbnail(self, collection: str, image_id: str) -> bytes:
+        """See MediaStore."""
+        path = self._thumbnail_path(collection, image_id)
+        with unavailable_when_failing(_SERVICE):
+            data = path.read_bytes() if path.exists() else b""
+        if not data:  # A loss of power can leave an empty file.
+            raise MediaNotFound("thumbnail", collection, image_id)
+        return data
+
+    def delete(self, collection: str, image_id: str, sha256: str) -> None:
+        """See MediaStore."""
+        paths = (self._thumbnail_path(collection, image_id), self.original_path(collection, sha256))
+        with unavailable_when_failing(_SERVICE):
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    def delete_collection(self, collection: str) -> None:
+        """See MediaStore."""
+        folder = self._folder(collection)
+        with unavailable_when_failing(_SERVICE):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    def discard_unfinished(self, older_than_s: float) -> int:
+        """Remove files that a killed writer left behind that long ago; returns how many there were."""
+        before = time.time() - older_than_s
+        with unavailable_when_failing(_SERVICE):
+            left = [path for path in (self._root / _UNFINISHED).glob("*") if path.stat().st_mtime <= before]
+            for path in left:
+                path.unlink(missing_ok=True)
+        return len(left)
+
+    def _new_file(self) -> AtomicFile:
+        return AtomicFile(_SERVICE, self._root / _UNFINISHED)
+
+    def _folder(self, collection: str) -> Path:
+        _check("collection", collection, _COLLECTION)
+        return self._root / collection
+
+    def _thumbnail_path(self, collection: str, image_id: str) -> Path:
+        _check("image id", image_id, _IMAGE_ID)
+        return self._folder(collection) / "thumbnails" / image_id[:2] / image_id[2:4] / f"{image_id}.webp"
+
+
+def _check(kind: str, value: str, pattern: re.Pattern[str]) -> None:
+    if not pattern.fullmatch(value):
+        raise BadRequest(f"'{value}' is not a {kind}.")
