@@ -8,8 +8,8 @@ from sightline.logs import configure_logging
 from sightline.process import end_with_parent
 from sightline.settings import read_settings
 
-from sightline_api.access import check_bind
 from sightline_api.app import create_app
+from sightline_api.binding import check_bind
 
 
 def main() -> int:

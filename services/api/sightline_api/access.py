@@ -1,25 +1,13 @@
-"""Who may call: one key from the environment, or anybody on a loopback address."""
+"""Who may call: whoever has the key, or anybody where none is set (see `binding`)."""
 
 import hmac
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends, Header
-from sightline.errors import SettingsError
-from sightline.settings import Settings
 
 from sightline_api.gateway import GatewayDep
 from sightline_api.problems import ApiError
-
-
-def check_bind(settings: Settings) -> None:
-    """Refuse to serve anybody who can reach the machine without a key, unless that is wanted."""
-    if settings.api_key is None and not settings.allow_anonymous and not _is_loopback(settings.host):
-        raise SettingsError(
-            f"SIGHTLINE_HOST is {settings.host}, which other machines can reach, and no key is set. Set "
-            f"SIGHTLINE_API_KEY, or SIGHTLINE_ALLOW_ANONYMOUS=true if anybody may read and write."
-        )
 
 
 def require_key(
@@ -40,10 +28,3 @@ def require_key(
 
 
 RequireKey = Depends(require_key)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,5 +1,6 @@
 """The worker's start: every object of an embedder is built here, and handed on."""
 
+import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -7,6 +8,7 @@ from threading import Event
 
 import structlog
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
@@ -105,6 +107,8 @@ def _build_runner(settings: Settings, ledger: Ledger, parts: _Parts) -> BatchRun
 
 def _consume(broker: Celery, stopping: Event) -> None:
     """Take messages until SIGTERM, then finish the batches at hand or leave them to be sent again."""
+    # Celery warns of running as root because pickle would be dangerous then; we take JSON alone.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     worker = broker.Worker(
         pool="threads",
         concurrency=BATCHES_AT_ONCE,
@@ -113,6 +117,7 @@ def _consume(broker: Celery, stopping: Event) -> None:
         without_gossip=True,
         without_mingle=True,
         loglevel="WARNING",
+        quiet=True,
     )
     worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
     worker.start()

@@ -130,7 +130,10 @@ class FolderMediaStore:
         """See MediaStore."""
         path = self._thumbnail_path(collection, image_id)
         with unavailable_when_failing(_SERVICE):
-            data = path.read_bytes() if path.exists() else b""
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                data = b""
         if not data:  # A loss of power can leave an empty file.
             raise MediaNotFound("thumbnail", collection, image_id)
         return data
@@ -151,12 +154,16 @@ class FolderMediaStore:
 
     def discard_unfinished(self, older_than_s: float) -> int:
         """Remove files that a killed writer left behind that long ago; returns how many there were."""
-        before = time.time() - older_than_s
-        with unavailable_when_failing(_SERVICE):
-            left = [path for path in (self._root / _UNFINISHED).glob("*") if path.stat().st_mtime <= before]
-            for path in left:
-                path.unlink(missing_ok=True)
-        return len(left)
+        before, discarded = time.time() - older_than_s, 0
+        for path in (self._root / _UNFINISHED).glob("*"):
+            with unavailable_when_failing(_SERVICE):
+                try:
+                    if path.stat().st_mtime <= before:
+                        path.unlink()
+                        discarded += 1
+                except FileNotFoundError:
+                    continue  # finished meanwhile
+        return discarded
 
     def _new_file(self) -> AtomicFile:
         return AtomicFile(_SERVICE, self._root / _UNFINISHED)

@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,6 +60,7 @@ class RedisChild:
         self._socket = folder.runtime / "redis.sock"
         self.url = f"unix://{self._socket}"
         self._process: psutil.Process | None = None
+        self._started: subprocess.Popen[bytes] | None = None
 
     def ensure(self) -> None:
         """Return when a Redis on this folder answers: the one that is there, or a new one.
@@ -83,11 +85,12 @@ class RedisChild:
 
     def alive(self) -> bool:
         """Whether its process runs."""
-        return self._process is not None and _runs(self._process)
+        self._reap()
+        return self._process is not None and self._process.is_running()
 
     def stop(self) -> None:
         """End it, its data written; ends it hard if it does not."""
-        if self._process is None or not _runs(self._process):
+        if self._process is None or not self.alive():
             return
         self._process.send_signal(signal.SIGTERM)
         try:
@@ -96,13 +99,19 @@ class RedisChild:
             _log.warning("redis_killed", pid=self._process.pid)
             self._process.kill()
             self._process.wait(STOP_TIMEOUT_S)
+        self._reap()
 
     @property
     def _log_file(self) -> Path:
         return self._folder.redis / "redis.log"
 
+    def _reap(self) -> None:
+        """Collect a dead child, which would look like a running one."""
+        if self._started is not None:
+            self._started.poll()
+
     def _ensure_once(self) -> None:
-        if self._process is None or not _runs(self._process):
+        if not self.alive():
             self._process = self._find() or self._start()
         self._ask()
 
@@ -119,11 +128,13 @@ class RedisChild:
 
     def _start(self) -> psutil.Process:
         self._socket.unlink(missing_ok=True)
-        return psutil.Popen(
+        self._started = subprocess.Popen(
             [sys.executable, "-S", "-E", "-c", _EXEC_WITH_PARENT, find_redis_binary(), *self._options()],
             cwd=self._folder.redis,
+            stdin=subprocess.DEVNULL,
             process_group=0,
         )
+        return psutil.Process(self._started.pid)
 
     def _options(self) -> list[str]:
         options = {
@@ -153,13 +164,6 @@ class RedisChild:
             raise StartError(
                 f"The Redis at {self._socket} works on {directory}, not on {self._folder.redis}. Stop it."
             )
-
-
-def _runs(process: psutil.Process) -> bool:
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _text(value: object) -> str:

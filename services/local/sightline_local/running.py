@@ -12,7 +12,7 @@ import structlog
 from rich.console import Console
 from sightline.errors import SettingsError, SightlineError
 from sightline.settings import Settings
-from sightline_api.access import check_bind
+from sightline_api.binding import check_bind
 
 from sightline_local.client import ApiClient
 from sightline_local.commands.index import start_jobs

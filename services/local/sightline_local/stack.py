@@ -28,6 +28,7 @@ def build_stack(
         "SIGHTLINE_INDEX_SOCKET": str(socket),
         "SIGHTLINE_MODEL": str(model.artifact.path),
         "SIGHTLINE_IMPORT_ROOTS": _json_list(import_roots),
+        "SIGHTLINE_LOG_LEVEL": settings.log_level,
         "SIGHTLINE_HOST": settings.host,
         "SIGHTLINE_PORT": str(settings.port),
         # OpenMP and OpenBLAS of libraries we do not tune would take every core beside OpenVINO.

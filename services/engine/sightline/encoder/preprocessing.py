@@ -12,6 +12,9 @@ _RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 _WHITE = (255, 255, 255)
+_LONGEST_RATIO = 8
+"""Beyond this aspect ratio only the middle square is computed: whole, a thread of pixels would fill the
+memory. Below it the whole is, since Pillow may then round in another order than the reference."""
 
 
 def prepare(image: Image.Image, spec: Preprocessing) -> NDArray[np.uint8]:
@@ -36,15 +39,15 @@ def _fit(image: Image.Image, view: View, size: int, resampling: Image.Resampling
 
 
 def _center_crop(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
-    """Short side to `size`, then the middle square, rounded as Hugging Face's CLIPImageProcessor does.
-
-    Only the square is computed: a picture a thousand times as high as wide would else fill the memory.
-    """
+    """Short side to `size`, then the middle square, rounded as Hugging Face's CLIPImageProcessor does."""
     width, height = image.size
     short = min(width, height)
     scaled_width = size if width == short else int(size * width / short)
     scaled_height = size if height == short else int(size * height / short)
     left, top = (scaled_width - size) // 2, (scaled_height - size) // 2
+    if max(width, height) <= _LONGEST_RATIO * short:
+        square = (left, top, left + size, top + size)
+        return image.resize((scaled_width, scaled_height), resampling).crop(square)
     x, y = width / scaled_width, height / scaled_height
     box = (left * x, top * y, min(width, (left + size) * x), min(height, (top + size) * y))
     return image.resize((size, size), resampling, box=box)

@@ -24,6 +24,8 @@ from sightline.errors import SettingsError
 from sightline.index.edge_collections import EdgeCollections
 from sightline.index.edge_listener import EdgeListener
 from sightline.index.edge_service import EdgeService
+from sightline.logs import configure_logging
+from sightline.process import PARENT_PIPE
 
 FLUSH_EVERY_S = 30.0
 _PR_SET_PDEATHSIG = 1
@@ -32,9 +34,9 @@ _log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; returns 0, or EX_CONFIG when the folder or the socket cannot be used."""
+    """Run until told to stop; returns 0, or 2 when the folder or the socket cannot be used."""
     options = _parser().parse_args(arguments)
-    _log_to_stderr()
+    configure_logging(os.environ.get("SIGHTLINE_LOG_LEVEL", "info"), "index")
     os.umask(0o077)
     try:
         with (
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _serve(listener, collections.flush, wake, options.parent_pipe)
     except SettingsError as error:
         _log.error(str(error))
-        return os.EX_CONFIG
+        return 2
     return 0
 
 
@@ -99,20 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sightline.index.edge_process", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the collections are")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
-    parser.add_argument("--parent-pipe", type=int, help="a descriptor that closes when the parent ends")
-    return parser
-
-
-def _log_to_stderr() -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    parser.add_argument(
+        "--parent-pipe",
+        type=int,
+        default=os.environ.get(PARENT_PIPE),
+        help=f"a descriptor that closes when the parent ends (default: {PARENT_PIPE})",
     )
+    return parser
 
 
 if __name__ == "__main__":

@@ -44,8 +44,8 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Index sample pictures through the queue, then search them by words, by a picture and by likeness."""
-    settings = read_settings().model_copy(update={"port": _free_port()})
-    configure_logging("warning", "demo")
+    settings = read_settings().model_copy(update={"port": _free_port(), "log_level": "warning"})
+    configure_logging(settings.log_level, "demo")
     photos = copy_samples(data.expanduser().resolve() / "samples")
     with _running(settings, data, photos) as api:
         results = _index(api, photos, quiet=json) | _searches(api, photos)

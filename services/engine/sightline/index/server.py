@@ -1,0 +1,233 @@
+"""The one door to a Qdrant server: collections and points, over the client's REST interface."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from sightline.errors import BadRequest, CollectionNotFound, Unavailable
+from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
+from sightline.index.records import CollectionRecord, Hit, PointRecord, vector_bytes, vector_of
+from sightline.payload import FieldType
+
+_SERVICE = "Qdrant"
+_SPACE = "sightline.space"
+_FIELD = "sightline.field."
+
+
+class QdrantServer:
+    """Qdrant's operations over records. Safe to call from several threads, as the client is."""
+
+    def __init__(self, client: QdrantClient) -> None:
+        """Use a client that the caller has made; `close` closes it."""
+        self._client = client
+
+    @classmethod
+    def at(cls, url: str, *, api_key: str | None, timeout_s: int) -> Self:
+        """Use the server at `url`; nothing is connected yet."""
+        return cls(QdrantClient(url=url, api_key=api_key, timeout=timeout_s, check_compatibility=False))
+
+    def ping(self) -> None:
+        """Return when the server answers."""
+        with _translated():
+            self._client.get_collections()
+
+    def create(self, name: str, space: str, dimension: int) -> None:
+        """Make a collection that knows its space, unless there is one of that name."""
+        vectors = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+        with _translated():
+            try:
+                self._client.create_collection(name, vectors_config=vectors, metadata={_SPACE: space})
+            except (UnexpectedResponse, ValueError):
+                # Another process may have made it meanwhile.
+                if not self._client.collection_exists(name):
+                    raise
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a collection of that name."""
+        with _translated():
+            return self._client.collection_exists(name)
+
+    def describe(self, name: str, *, count: bool) -> CollectionRecord:
+        """Describe one collection; `points` is 0 unless they are to be counted.
+
+        Raises BadRequest for a collection that Sightline has not made.
+        """
+        if not self.exists(name):
+            raise CollectionNotFound(name)
+        with _translated(name):
+            params = self._client.get_collection(name).config
+        held = params.metadata or {}
+        vectors = params.params.vectors
+        if _SPACE not in held or not isinstance(vectors, models.VectorParams):
+            raise BadRequest(f"Collection '{name}' on the Qdrant server was not made by Sightline.")
+        fields = {
+            key.removeprefix(_FIELD): FieldType(kind) for key, kind in held.items() if key.startswith(_FIELD)
+        }
+        return CollectionRecord(name, held[_SPACE], vectors.size, fields, self.count(name) if count else 0)
+
+    def names(self) -> list[str]:
+        """All collections on the server, whoever made them."""
+        with _translated():
+            return sorted(found.name for found in self._client.get_collections().collections)
+
+    def index_fields(self, name: str, fields: Mapping[str, FieldType]) -> None:
+        """Make a payload index for each field that has none, then note the fields."""
+        with _translated(name):
+            there = self._client.get_collection(name).payload_schema
+            for field, kind in fields.items():
+                if field not in there:
+                    self._client.create_payload_index(name, field, models.PayloadSchemaType(kind.value))
+            # One flat entry for each, so that two processes that add fields both succeed.
+            noted = {f"{_FIELD}{field}": kind.value for field, kind in fields.items()}
+            self._client.update_collection(name, metadata=noted)
+
+    def drop(self, name: str) -> None:
+        """Delete a collection, if it is there."""
+        with _translated(name):
+            self._client.delete_collection(name)
+
+    def insert(self, name: str, points: Sequence[PointRecord]) -> None:
+        """Insert points that are not there yet."""
+        made = [
+            models.PointStruct(
+                id=point.id, vector=vector_of(point.vector or b"").tolist(), payload=point.payload
+            )
+            for point in points
+        ]
+        with _translated(name):
+            self._client.upsert(name, made, wait=True, update_mode=models.UpdateMode.INSERT_ONLY)
+
+    def retrieve(self, name: str, ids: Sequence[str], *, with_vectors: bool) -> list[PointRecord]:
+        """Read points by id."""
+        with _translated(name):
+            found = self._client.retrieve(name, list(ids), with_payload=True, with_vectors=with_vectors)
+        return [_record(record) for record in found]
+
+    def merge_payload(
+        self, name: str, values: Mapping[str, Mapping[str, Any]], key: str | None = None
+    ) -> None:
+        """Set payload entries by point id, or entries of the object at `key`; absent points are left out."""
+        # By filter: by id, the server refuses the rest when one of the points has been deleted.
+        operations = [
+            models.SetPayloadOperation(
+                set_payload=models.SetPayload(
+                    payload=dict(entries),
+                    key=key,
+                    filter=models.Filter(must=[models.HasIdCondition(has_id=[point_id])]),
+                )
+            )
+            for point_id, entries in values.items()
+        ]
+        with _translated(name):
+            self._client.batch_update_points(name, operations, wait=True)
+
+    def delete(self, name: str, ids: Sequence[str]) -> None:
+        """Delete points; ids that do not exist are ignored."""
+        with _translated(name):
+            self._client.delete(name, models.PointIdsList(points=list(ids)), wait=True)
+
+    def search(
+        self,
+        name: str,
+        vector: NDArray[np.float32],
+        clause: Clause | None,
+        *,
+        limit: int,
+        offset: int,
+        exact: bool,
+    ) -> list[Hit]:
+        """The nearest points by cosine, best first."""
+        with _translated(name):
+            found = self._client.query_points(
+                name,
+                query=vector.tolist(),
+                query_filter=_filter(clause),
+                search_params=models.SearchParams(exact=exact),
+                limit=limit,
+                offset=offset,
+                with_payload=True,
+            )
+        return [Hit(str(point.id), point.score, point.payload or {}) for point in found.points]
+
+    def by_time(
+        self, name: str, field: str, *, descending: bool, clause: Clause, limit: int
+    ) -> list[PointRecord]:
+        """The first points in order of a time field, equal times in any order."""
+        direction = models.Direction.DESC if descending else models.Direction.ASC
+        order = models.OrderBy(key=field, direction=direction)
+        with _translated(name):
+            found, _ = self._client.scroll(name, _filter(clause), limit=limit, order_by=order)
+        return [_record(record) for record in found]
+
+    def by_id(self, name: str, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
+        """The first points in order of their ids, beyond `after`."""
+        with _translated(name):
+            # The server starts at an id, not after it.
+            found, _ = self._client.scroll(name, _filter(clause), limit=limit + 1, offset=after)
+        return [_record(record) for record in found if record.id != after][:limit]
+
+    def count(self, name: str, clause: Clause | None = None) -> int:
+        """How many points match, exactly."""
+        with _translated(name):
+            return self._client.count(name, count_filter=_filter(clause), exact=True).count
+
+    def close(self) -> None:
+        """Close the client."""
+        self._client.close()
+
+
+@contextmanager
+def _translated(collection: str | None = None) -> Iterator[None]:
+    try:
+        yield
+    except ResponseHandlingException as error:
+        raise Unavailable(_SERVICE, str(error.source)) from error
+    except ResourceExhaustedResponse as error:
+        raise Unavailable(_SERVICE, f"it is overloaded: {error}") from error
+    except UnexpectedResponse as error:
+        status = error.status_code or 0
+        if status == 404 and collection is not None:
+            raise CollectionNotFound(collection) from error
+        if status in (401, 403):
+            raise Unavailable(_SERVICE, "it refuses our key; check SIGHTLINE_QDRANT_API_KEY") from error
+        if status in (408, 429) or status >= 500:
+            raise Unavailable(_SERVICE, f"status {status} {error.reason_phrase}") from error
+        raise
+
+
+def _record(record: models.Record) -> PointRecord:
+    vector = None if record.vector is None else vector_bytes(np.asarray(record.vector, dtype=np.float32))
+    return PointRecord(str(record.id), record.payload or {}, vector)
+
+
+def _filter(clause: Clause | None) -> models.Filter | None:
+    if clause is None:
+        return None
+    condition = _condition(clause)
+    return condition if isinstance(condition, models.Filter) else models.Filter(must=[condition])
+
+
+def _condition(clause: Clause) -> models.FieldCondition | models.HasIdCondition | models.Filter:
+    match clause:
+        case Match(field, (value,)):
+            return models.FieldCondition(key=field, match=models.MatchValue(value=value))
+        case Match(field, values):
+            return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+        case NumberRange(field, low, high):
+            return models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
+        case TimeRange(field, low, high):
+            return models.FieldCondition(key=field, range=models.DatetimeRange(gte=low, lte=high))
+        case HasId(ids):
+            return models.HasIdCondition(has_id=list(ids))
+        case Every(clauses):
+            return models.Filter(must=[_condition(inner) for inner in clauses])
+        case Either(clauses):
+            return models.Filter(should=[_condition(inner) for inner in clauses])
+        case Never(inner):
+            return models.Filter(must_not=[_condition(inner)])

@@ -1,0 +1,201 @@
+"""VectorIndex on a Qdrant server or cluster."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from sightline.errors import BadRequest, FieldNotIndexed, ImageNotFound
+from sightline.index import (
+    CollectionInfo,
+    CollectionSpec,
+    Page,
+    Point,
+    ScoredPoint,
+    SearchQuery,
+    SortKey,
+    StoredPoint,
+)
+from sightline.index.browsing import Listing
+from sightline.index.checks import (
+    check_collection,
+    check_dimension,
+    check_json,
+    check_limit,
+    check_point_ids,
+    check_settable,
+    check_space,
+    check_vector,
+    is_point_id,
+    known_ids,
+    missing_fields,
+)
+from sightline.index.clauses import Clause, clause_of
+from sightline.index.filters import Filter
+from sightline.index.records import CollectionRecord, PointRecord, point_record, scored_point, stored_point
+from sightline.index.server import QdrantServer
+from sightline.payload import Source
+
+REMEMBER_S = 5.0
+"""How long a description serves reads; a write always asks, or it could meet another model's vectors."""
+TIMEOUT_S = 10
+
+
+class ServerIndex:
+    """VectorIndex over a Qdrant server. Safe to call from several threads."""
+
+    def __init__(self, server: QdrantServer) -> None:
+        """Use a server; nothing is asked yet."""
+        self._server = server
+        self._remembered: dict[str, tuple[float, CollectionRecord]] = {}
+
+    @classmethod
+    def at(cls, url: str, *, api_key: str | None = None, timeout_s: int = TIMEOUT_S) -> Self:
+        """Use the server at `url`; nothing is connected yet."""
+        return cls(QdrantServer.at(url, api_key=api_key, timeout_s=timeout_s))
+
+    def ping(self) -> None:
+        """Return when the server answers."""
+        self._server.ping()
+
+    def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
+        """Create the collection and its payload indexes, or check that the one there fits `spec`."""
+        check_collection(spec.name, spec.dimension, spec.fields)
+        if not self._server.exists(spec.name):
+            self._server.create(spec.name, spec.space, spec.dimension)
+        held = self._server.describe(spec.name, count=False)
+        check_space(spec.name, held.space, spec.space)
+        check_dimension(spec.name, held.dimension, spec.dimension)
+        missing = missing_fields(spec.name, held.fields, spec.fields)
+        if missing:
+            self._server.index_fields(spec.name, missing)
+        self._remembered.pop(spec.name, None)
+        return self.collection(spec.name)
+
+    def collection(self, name: str) -> CollectionInfo:
+        """Describe one collection."""
+        return self._server.describe(name, count=True).info()
+
+    def collections(self) -> Sequence[CollectionInfo]:
+        """Describe all collections that Sightline made, by name."""
+        found = []
+        for name in self._server.names():
+            try:
+                found.append(self.collection(name))
+            except BadRequest:
+                continue  # somebody else's: a server may serve several
+        return found
+
+    def drop_collection(self, name: str) -> None:
+        """Delete a collection and its points."""
+        self._described(name)
+        self._remembered.pop(name, None)
+        self._server.drop(name)
+
+    def insert(self, collection: str, points: Sequence[Point]) -> None:
+        """Insert points that are not there yet and leave those that are untouched."""
+        held = self._described(collection)
+        check_point_ids([point.id for point in points])
+        for point in points:
+            check_space(collection, held.space, point.payload.space)
+            check_vector(collection, held.dimension, point.vector)
+            check_json(point.payload.metadata, "metadata")
+        if points:
+            self._server.insert(collection, [point_record(point) for point in points])
+
+    def retrieve(
+        self, collection: str, ids: Sequence[str], *, with_vectors: bool = False
+    ) -> dict[str, StoredPoint]:
+        """Read points by id; ids that do not exist are missing from the result."""
+        self._known(collection)
+        found = self._server.retrieve(collection, known_ids(ids), with_vectors=with_vectors)
+        return {record.id: stored_point(record) for record in found}
+
+    def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
+        """Add sources to points, key by key; points that are not there are left out."""
+        self._known(collection)
+        added = {
+            point_id: {key: source.model_dump(mode="json") for key, source in sources[point_id].items()}
+            for point_id in known_ids(list(sources))
+        }
+        if added:
+            self._server.merge_payload(collection, added, key="sources")
+
+    def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
+        """Replace top-level payload fields of one point; ImageNotFound if it is not there."""
+        self._known(collection)
+        check_settable(values)
+        if not (is_point_id(point_id) and self._server.retrieve(collection, [point_id], with_vectors=False)):
+            raise ImageNotFound(collection, point_id)
+        self._server.merge_payload(collection, {point_id: values})
+
+    def delete(self, collection: str, ids: Sequence[str]) -> None:
+        """Delete points; ids that do not exist are ignored."""
+        self._known(collection)
+        known = known_ids(ids)
+        if known:
+            self._server.delete(collection, known)
+
+    def search(self, collection: str, query: SearchQuery) -> Sequence[ScoredPoint]:
+        """The nearest points, best first."""
+        check_limit(query.limit, query.offset)
+        held = self._known(collection)
+        check_space(collection, held.space, query.space)
+        check_vector(collection, held.dimension, query.vector)
+        hits = self._server.search(
+            collection,
+            query.vector,
+            clause_of(query.filter, held.fields, exclude=known_ids(query.exclude)),
+            limit=query.limit,
+            offset=query.offset,
+            exact=query.exact,
+        )
+        return [scored_point(hit) for hit in hits]
+
+    def browse(
+        self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None
+    ) -> Page:
+        """Points in order of time."""
+        check_limit(limit)
+        fields = self._known(collection).fields
+        listing = Listing(collection, sort, filter)
+        if listing.field not in fields:
+            raise FieldNotIndexed(listing.field, tuple(fields))
+        reader = _Reader(self._server, collection)
+        points, next_cursor = listing.page(reader, clause_of(filter, fields), limit=limit, cursor=cursor)
+        return Page([stored_point(record) for record in points], next_cursor)
+
+    def count(self, collection: str, filter: Filter | None = None) -> int:
+        """How many points match, exactly."""
+        return self._server.count(collection, clause_of(filter, self._known(collection).fields))
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._server.close()
+
+    def _known(self, name: str) -> CollectionRecord:
+        until, record = self._remembered.get(name, (0.0, None))
+        if record is None or until < time.monotonic():
+            return self._described(name)
+        return record
+
+    def _described(self, name: str) -> CollectionRecord:
+        self._remembered.pop(name, None)
+        record = self._server.describe(name, count=False)
+        self._remembered[name] = (time.monotonic() + REMEMBER_S, record)
+        return record
+
+
+class _Reader:
+    """One collection of a server, to be listed in order of time."""
+
+    def __init__(self, server: QdrantServer, collection: str) -> None:
+        self._server = server
+        self._collection = collection
+
+    def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
+        return self._server.by_time(
+            self._collection, field, descending=descending, clause=clause, limit=limit
+        )
+
+    def by_id(self, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
+        return self._server.by_id(self._collection, clause, after=after, limit=limit)

@@ -1,0 +1,132 @@
+"""The embedded stack as a user starts it: `sightline up` in a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from skimage import data as skimage_data
+
+READY_S = 60.0
+
+
+@dataclass
+class Stack:
+    """A running stack; `api` is a client of it."""
+
+    process: "subprocess.Popen[bytes]"
+    api: httpx.Client
+    log: Path
+
+    def child(self, module: str) -> psutil.Process:
+        """The child process that runs `module`."""
+        for process in psutil.Process(self.process.pid).children():
+            if module in process.cmdline():
+                return process
+        raise AssertionError(f"no child runs {module}:\n{self.log.read_text()[-3000:]}")
+
+    def family(self) -> list[psutil.Process]:
+        """The supervisor and everything below it."""
+        supervisor = psutil.Process(self.process.pid)
+        return [supervisor, *supervisor.children(recursive=True)]
+
+    def ended_job(self, job_id: str, within_s: float) -> Any:
+        """The job once it has ended."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            try:
+                job = self.api.get(f"/v1/jobs/{job_id}").json()
+            except httpx.TransportError:
+                job = None
+            if job and job.get("finished_at"):
+                return job
+            time.sleep(0.1)
+        raise AssertionError(f"job {job_id} did not end: {job}\n{self.log.read_text()[-3000:]}")
+
+    def ingest(self, folder: Path, **more: Any) -> str:
+        """Start a folder job; its id."""
+        body = {"source": {"kind": "folder", "path": str(folder)}, **more}
+        answer = self.api.post("/v1/ingest", json=body)
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.json()["id"]
+        return job_id
+
+
+StackFactory = Callable[..., Any]
+
+
+@contextmanager
+def running(data: Path, artifact: Path, roots: Path, prefix: tuple[str, ...] = ()) -> Iterator[Stack]:
+    """`sightline up` on `data`, ready; ended by SIGTERM."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "up.log"
+    command = [
+        *prefix,
+        sys.executable,
+        "-m",
+        "sightline_local",
+        "up",
+        "--port",
+        str(port),
+        "--data",
+        str(data),
+    ]
+    environment = {
+        **os.environ,
+        "SIGHTLINE_MODEL": str(artifact),
+        "SIGHTLINE_IMPORT_ROOTS": f'["{roots}"]',
+    }
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
+        stack = Stack(process, api, log)
+        try:
+            _await_ready(stack)
+            yield stack
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+
+
+def _await_ready(stack: Stack) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        if stack.process.poll() is not None:
+            break
+        try:
+            if stack.api.get("/readyz").is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"the stack is not ready:\n{stack.log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def run_stack(starter_artifact: Path) -> StackFactory:
+    """`run_stack(data, roots)`: a context manager that gives a Stack on the starter model."""
+
+    def run(data: Path, roots: Path, prefix: tuple[str, ...] = ()) -> Any:
+        return running(data, starter_artifact, roots, prefix)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photo_folder() -> Path:
+    """Real photos."""
+    return Path(skimage_data.__file__).parent

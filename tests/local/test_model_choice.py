@@ -1,0 +1,64 @@
+"""Which model a stack runs: what was asked for, what is there, or `starter` with a word about it."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from sightline_local.errors import StartError
+from sightline_local.model_choice import decide
+
+
+@pytest.fixture(autouse=True)
+def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A hub that refuses at once and an empty cache: what a machine without network has."""
+    monkeypatch.setattr("sightline_embedder.models.hub.constants.ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path / "hub"), raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+
+
+def test_falls_back_to_starter_within_seconds(tmp_path: Path) -> None:
+    started = time.monotonic()
+    decision = decide(None, tmp_path)
+
+    assert decision.source == "starter"
+    assert decision.fallback
+    assert time.monotonic() - started < 10
+
+
+def test_artifact_in_the_data_folder_is_kept(tmp_path: Path, starter_artifact: Path) -> None:
+    shutil.copytree(starter_artifact, tmp_path / "starter")
+
+    decision = decide(None, tmp_path)
+
+    assert decision.artifact is not None
+    assert decision.artifact.path == tmp_path / "starter"
+    assert not decision.fallback
+
+
+def test_broken_artifact_is_not_kept(tmp_path: Path, starter_artifact: Path) -> None:
+    shutil.copytree(starter_artifact, tmp_path / "starter")
+    (tmp_path / "starter" / "image.bin").write_bytes(b"short")
+
+    assert decide(None, tmp_path).artifact is None
+
+
+def test_named_artifact_folder_is_taken(tmp_path: Path, starter_artifact: Path) -> None:
+    decision = decide(str(starter_artifact), tmp_path)
+
+    assert decision.artifact is not None
+    assert decision.artifact.manifest.name == "starter"
+
+
+def test_folder_of_a_model_is_built(tmp_path: Path) -> None:
+    (tmp_path / "my-clip").mkdir()
+
+    decision = decide(str(tmp_path / "my-clip"), tmp_path / "models")
+
+    assert decision.artifact is None
+    assert decision.source == str(tmp_path / "my-clip")
+
+
+def test_name_that_nobody_has_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StartError, match="neither a folder here nor in the local cache"):
+        decide("no-such-model", tmp_path)
