@@ -1,6 +1,7 @@
 """The embedded stack as a user starts it: `sightline up` in a process of its own."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from PIL import Image
 from skimage import data as skimage_data
 
 READY_S = 60.0
@@ -130,3 +132,19 @@ def run_stack(starter_artifact: Path) -> StackFactory:
 def photo_folder() -> Path:
     """Real photos."""
     return Path(skimage_data.__file__).parent
+
+
+@pytest.fixture(scope="session")
+def many_pictures(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Path:
+    """500 different pictures: crops of real photos."""
+    folder = tmp_path_factory.mktemp("many")
+    chance = random.Random(11)
+    photos = [
+        Image.open(photo_folder / name).convert("RGB") for name in ("chelsea.png", "coffee.png", "rocket.jpg")
+    ]
+    for number in range(500):
+        photo = photos[number % len(photos)]
+        left, top = (chance.randrange(side // 2) for side in photo.size)
+        crop = photo.crop((left, top, left + photo.width // 2, top + photo.height // 2))
+        crop.resize((160 + number % 97, 160 + number % 89)).save(folder / f"{number:03}.jpg", quality=85)
+    return folder

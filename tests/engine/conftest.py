@@ -1,4 +1,4 @@
-"""Pictures for the engine's tests: real photos from wheels, and a picture whose corners tell which way is up."""
+"""Pictures for the engine's tests: real photos, and a picture whose corners tell which way is up."""
 
 from pathlib import Path
 

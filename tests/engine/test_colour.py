@@ -110,7 +110,7 @@ def test_cmyk_is_shown_with_its_profile_or_plainly(shown: Any, file_format: str)
 
 
 def test_lab_is_shown_in_colour(shown: Any) -> None:
-    lab = Image.new("LAB", (8, 8), (136, 80, 67))
+    lab = Image.new("LAB", (8, 8), (136, 209, 195))
 
     red, green, blue = shown(lab, "TIFF").getpixel((4, 4))
 

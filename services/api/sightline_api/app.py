@@ -10,6 +10,7 @@ from sightline.settings import Settings
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sightline_api.access import RequireKey
+from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.gateway import open_gateway
 from sightline_api.problems import install_problem_handlers
 from sightline_api.request_id import RequestIdMiddleware
@@ -35,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_problem_handlers(app)
     # A page of another site must not reach a loopback service through its visitor's browser.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes)
     app.add_middleware(RequestIdMiddleware)
     for routes in (ingest, images, search, jobs, embeddings):
         app.include_router(routes.router, dependencies=[RequireKey])

@@ -43,6 +43,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     elif image.mode in ("P", "PA") or "transparency" in image.info:
+        image = _with_8_bit_key(image)
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     match image.mode:
         case "LA" | "RGBA":
@@ -51,6 +52,16 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
             return image.convert("L"), None
         case _:
             return image.convert("RGB"), None
+
+
+def _with_8_bit_key(image: Image.Image) -> Image.Image:
+    """Pillow reads 16-bit colour as 8 bits, but leaves the transparent colour of PNG's tRNS in 16."""
+    key = image.info.get("transparency")
+    if not isinstance(key, tuple) or max(key) <= 255:
+        return image
+    image = image.copy()
+    image.info["transparency"] = tuple(level >> 8 for level in key)
+    return image
 
 
 def _grey_of_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -8,10 +8,12 @@ import ctypes
 import gc
 import json
 import os
+import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -33,7 +35,7 @@ Decode = Callable[[bytes, DecodePlan, bool], Decoded]
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the parent sends first; `memory_bytes` comes on top of what the process uses when idle."""
+    """What the parent sends first; `memory_bytes` comes on top of what the process holds before decoding."""
 
     decode: Decode
     plan: DecodePlan
@@ -44,12 +46,13 @@ class Assignment:
 def main() -> None:
     """Serve the connection whose descriptor is the first argument, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to answer
+    _silence_decoders()
     with Connection(int(sys.argv[1])) as connection:
         try:
             assignment: Assignment = connection.recv()
             _end_with(assignment.parent)
             register_decoders()
-            _limit(assignment.memory_bytes)
+            _leave_no_core_file()
             connection.send_bytes(READY)
             while True:
                 thumbnail = connection.recv_bytes() != b""
@@ -60,7 +63,8 @@ def main() -> None:
 
 def _answer(assignment: Assignment, data: bytes, thumbnail: bool) -> bytes:
     try:
-        return _pack(assignment.decode(data, assignment.plan, thumbnail))
+        with _memory_limit(assignment.memory_bytes):
+            return _pack(assignment.decode(data, assignment.plan, thumbnail))
     except BadPicture as error:
         return _pack_failure(error.reason, error.detail)
     except MemoryError:
@@ -115,6 +119,14 @@ def unpack(answer: bytes) -> Decoded:
     )
 
 
+def _silence_decoders() -> None:
+    """Leave standard error to Python: C libraries print a line for every fault of a file there."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
 def _end_with(parent: int) -> None:
     """Have the kernel kill this process when its parent dies, even while a decoder hangs (Linux).
 
@@ -128,11 +140,22 @@ def _end_with(parent: int) -> None:
             os._exit(1)
 
 
-def _limit(memory_bytes: int) -> None:
-    """Bound the address space (Linux), and leave no core file of a decoder that crashes."""
-    if sys.platform == "linux":
-        import resource
+@contextmanager
+def _memory_limit(memory_bytes: int) -> Iterator[None]:
+    """Bound the address space to `memory_bytes` more than it has now (Linux)."""
+    if sys.platform != "linux":
+        yield
+        return
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
-        baseline = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (baseline + memory_bytes, resource.RLIM_INFINITY))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+def _leave_no_core_file() -> None:
+    """A decoder that crashes would else write its whole memory to disk, one picture after another."""
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))

@@ -4,7 +4,7 @@ import os
 import pickle
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
@@ -46,7 +46,7 @@ class PictureDecoder:
         memory_bytes: int,
         decode: Decode = decode_picture,
     ) -> None:
-        plan = DecodePlan(limits, preprocessing, thumbnail_side)
+        plan = DecodePlan(replace(limits, memory_bytes=memory_bytes), preprocessing, thumbnail_side)
         assignment = pickle.dumps(Assignment(decode, plan, memory_bytes, os.getpid()))
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._closed = Event()

@@ -3,7 +3,7 @@
 from PIL import Image, UnidentifiedImageError
 
 from sightline.errors import BadPicture, FailureReason
-from sightline.picture_structure import Structure, check_structure
+from sightline.picture_structure import Structure, check_structure, declared_pixels
 
 _CUT_OFF = ("truncated", "unexpected end", "not enough", "premature")
 _UNSUPPORTED = ("unsupported", "not supported", "not available", "cannot handle", "unknown pixel mode")
@@ -11,7 +11,13 @@ _NO_MEMORY = ("out of memory", "memory allocation", "cannot allocate", "security
 _TEXT_BOMB = ("max_text", "decompressed data too large")
 
 
-def explain(error: Exception, data: bytes, name: str, max_pixels: int) -> BadPicture:
+_PEAK_BYTES_PER_PIXEL = 12
+"""What decoders of whole pictures hold at their peak: planes, a canvas or two, Pillow's own copy."""
+
+
+def explain(
+    error: Exception, data: bytes, name: str, max_pixels: int, memory_bytes: int | None = None
+) -> BadPicture:
     """The BadPicture for an `error` raised while `data`, which begins like format `name`, was decoded."""
     said = str(error).lower()
     kind = name.upper()
@@ -19,10 +25,10 @@ def explain(error: Exception, data: bytes, name: str, max_pixels: int) -> BadPic
         return BadPicture(
             FailureReason.TOO_MANY_PIXELS, f"The picture has more than {max_pixels:,} pixels, the limit."
         )
-    if isinstance(error, MemoryError) or _says(said, _NO_MEMORY):
+    if isinstance(error, MemoryError) or _says(said, _NO_MEMORY) or _may_lack(memory_bytes, data, name):
         return BadPicture(
             FailureReason.TOO_MANY_PIXELS,
-            f"Decoding this {kind} takes more memory than the memory limit allows.",
+            f"Decoding this {kind} file takes more memory than the memory limit allows.",
         )
     if _says(said, _TEXT_BOMB):
         return BadPicture(
@@ -30,15 +36,20 @@ def explain(error: Exception, data: bytes, name: str, max_pixels: int) -> BadPic
             f"The texts inside this {kind} file unpack to more bytes than is allowed.",
         )
     structure = check_structure(data, name)
+    if structure is Structure.DAMAGED:
+        return BadPicture(FailureReason.NOT_AN_IMAGE, f"The {kind} file is damaged and gives no picture.")
     if structure is Structure.CUT_OFF or _says(said, _CUT_OFF):
         return BadPicture(FailureReason.TRUNCATED, f"The {kind} file is cut off: its end is missing.")
-    unidentified = isinstance(error, UnidentifiedImageError) and structure is Structure.COMPLETE
-    if unidentified or isinstance(error, NotImplementedError) or _says(said, _UNSUPPORTED):
+    if isinstance(error, UnidentifiedImageError | NotImplementedError) or _says(said, _UNSUPPORTED):
         return BadPicture(
             FailureReason.UNSUPPORTED_FORMAT,
             f"The {kind} file is of a variety that is not read, or damaged. Convert it to JPEG or PNG.",
         )
     return BadPicture(FailureReason.NOT_AN_IMAGE, f"The {kind} file is damaged and gives no picture.")
+
+
+def _may_lack(memory_bytes: int | None, data: bytes, name: str) -> bool:
+    return memory_bytes is not None and declared_pixels(data, name) * _PEAK_BYTES_PER_PIXEL > memory_bytes
 
 
 def _says(said: str, phrases: tuple[str, ...]) -> bool:

@@ -117,6 +117,42 @@ def _boxes(data: bytes) -> Structure:
     return Structure.CUT_OFF if position > len(data) else Structure.COMPLETE
 
 
+def declared_pixels(data: bytes, name: str) -> int:
+    """The pixels that the header of a WebP, AVIF or HEIC file declares; 0 where it says nothing."""
+    try:
+        match name:
+            case "webp":
+                return _webp_pixels(data)
+            case "avif" | "heic":
+                return _box_pixels(data)
+            case _:
+                return 0
+    except struct.error:
+        return 0
+
+
+def _webp_pixels(data: bytes) -> int:
+    """RFC 9649, sections 2.5 to 2.7."""
+    match data[12:16]:
+        case b"VP8X":
+            width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        case b"VP8L":
+            bits = struct.unpack_from("<I", data, 21)[0]
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case _:
+            width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    return width * height
+
+
+def _box_pixels(data: bytes) -> int:
+    """The largest `ispe` property: a picture made of tiles has one for the tiles and one for the whole."""
+    most, position = 0, data.find(b"ispe")
+    while position >= 0:
+        width, height = struct.unpack_from(">II", data, position + 8)
+        most, position = max(most, width * height), data.find(b"ispe", position + 4)
+    return most
+
+
 _CHECKS: Mapping[str, Callable[[bytes], Structure]] = {
     "jpeg": _jpeg,
     "png": _png,

@@ -51,10 +51,15 @@ _PILLOW = threading.Lock()
 
 @dataclass(frozen=True)
 class PictureLimits:
-    """The largest file, in bytes, and the largest picture, in pixels, that is decoded."""
+    """The largest file, in bytes, and the largest picture, in pixels, that is decoded.
+
+    `memory_bytes` is what a limit on this process leaves for decoding, if there is one: some decoders
+    fail for want of memory without saying so.
+    """
 
     max_bytes: int
     max_pixels: int
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def open_picture(data: bytes, limits: PictureLimits, min_side: int) -> Picture:
     except BadPicture:
         raise
     except Exception as error:  # Decoders raise what they like; `explain` gives each a reason.
-        raise explain(error, data, name, limits.max_pixels) from error
+        raise explain(error, data, name, limits.max_pixels, limits.memory_bytes) from error
 
 
 def register_decoders() -> None:

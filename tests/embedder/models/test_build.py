@@ -1,17 +1,22 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
-from sightline.encoder.artifact import FILES, MANIFEST, open_artifact
+from sightline.encoder.artifact import FILES, MANIFEST, TextHandling, open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder, cpu_has_bf16
 from sightline.encoder.self_test import lowest_cosine
 from sightline.errors import ModelError
 from sightline.settings import Precision
 from sightline_embedder.models import build
-from sightline_embedder.models.build import build_artifact, verify_artifact
+from sightline_embedder.models.build import build_artifact, load_reference, space_id, verify_artifact
+from sightline_embedder.models.catalog import entry_for
+from sightline_embedder.models.reference import Reference
 
 TEXTS = [
     "a dog",
@@ -60,14 +65,6 @@ def test_vit_b32_manifest_keeps_what_was_measured(clip_b32_artifact: Path) -> No
     assert manifest.default_precision is Precision.BF16
 
 
-def test_the_same_model_gives_the_same_space(
-    tiny_clip_folder: Path, tiny_clip_artifact: Path, tmp_path: Path
-) -> None:
-    again = build_artifact(str(tiny_clip_folder), tmp_path / "again")
-
-    assert again.manifest.space == open_artifact(tiny_clip_artifact).manifest.space
-
-
 def test_legacy_layout_is_the_same_model(
     tiny_clip_folder: Path, tiny_clip_artifact: Path, tmp_path: Path
 ) -> None:
@@ -82,20 +79,49 @@ def test_legacy_layout_is_the_same_model(
     artifact = build_artifact(str(legacy), tmp_path / "artifact")
 
     assert artifact.manifest.space == open_artifact(tiny_clip_artifact).manifest.space
+    verify_artifact(artifact.path)
 
 
-def test_other_weights_or_preprocessing_give_another_space(tiny_clip_folder: Path, tmp_path: Path) -> None:
+def test_precision_and_place_do_not_change_the_space(tiny_reference: Reference) -> None:
+    elsewhere = replace(tiny_reference, source="/elsewhere", precisions=(Precision.F32,), revision="other")
+
+    assert space_id(elsewhere) == space_id(tiny_reference)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"digest": "other weights"},
+        {"tokenizer_json": '{"model": {"vocab": {}}}'},
+        {"text": TextHandling(context_tokens=77, padding="longest", pad_id=519, prompt="a photo of {}")},
+    ],
+    ids=str,
+)
+def test_what_moves_vectors_changes_the_space(tiny_reference: Reference, change: dict[str, Any]) -> None:
+    assert space_id(replace(tiny_reference, **change)) != space_id(tiny_reference)
+
+
+def test_preprocessing_changes_the_space(tiny_reference: Reference) -> None:
+    other = tiny_reference.preprocessing.model_copy(update={"resample": "bilinear"})
+
+    assert space_id(replace(tiny_reference, preprocessing=other)) != space_id(tiny_reference)
+
+
+def test_changed_weight_changes_the_space(
+    tiny_clip_folder: Path, tiny_reference: Reference, tmp_path: Path
+) -> None:
     other = Path(shutil.copytree(tiny_clip_folder, tmp_path / "tiny-clip"))
-    processor = other / "processor_config.json"
-    processor.write_text(processor.read_text().replace("0.48145466", "0.5"))
+    weights = load_file(other / "model.safetensors")
+    weights["text_projection.weight"][0, 0] += 1e-3
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
 
-    artifact = build_artifact(str(other), tmp_path / "artifact")
-    original = build_artifact(str(tiny_clip_folder), tmp_path / "original")
-
-    assert artifact.manifest.space != original.manifest.space
+    assert space_id(load_reference(entry_for(str(other)))) != space_id(tiny_reference)
 
 
 def test_build_reports_its_steps_and_leaves_only_the_artifact(tiny_clip_folder: Path, tmp_path: Path) -> None:
+    # Given an old folder in its place
+    (tmp_path / "deep" / "artifact").mkdir(parents=True)
+    (tmp_path / "deep" / "artifact" / "old").touch()
     lines: list[str] = []
 
     build_artifact(str(tiny_clip_folder), tmp_path / "deep" / "artifact", lines.append)
@@ -123,17 +149,6 @@ def test_build_that_fails_leaves_the_old_artifact(
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_build_replaces_an_old_artifact(
-    tiny_clip_folder: Path, starter_artifact: Path, tmp_path: Path
-) -> None:
-    out = Path(shutil.copytree(starter_artifact, tmp_path / "out"))
-
-    build_artifact(str(tiny_clip_folder), out)
-
-    assert open_artifact(out).manifest.name == "tiny-clip"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
 def test_unreachable_hub_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
@@ -157,12 +172,16 @@ def test_verify_measures_anew(tiny_clip_artifact: Path) -> None:
     assert checks.pixel_difference == pytest.approx(0, abs=0.001)
 
 
-def test_verify_without_the_source_says_so(
+def test_verify_with_another_source_and_with_none(
     tiny_clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     source = Path(shutil.copytree(tiny_clip_folder, tmp_path / "source"))
     artifact = build_artifact(str(source), tmp_path / "artifact")
+    processor = source / "processor_config.json"
+    processor.write_text(processor.read_text().replace("0.26862954", "0.5"))
+    with pytest.raises(ModelError, match="does not agree with its reference"):
+        verify_artifact(tmp_path / "artifact")
     shutil.rmtree(source)
     lines: list[str] = []
 
@@ -180,17 +199,6 @@ def test_verify_finds_a_changed_weight(tiny_clip_artifact: Path, tmp_path: Path)
 
     with pytest.raises(ModelError, match=r"image\.bin is not the file that was built"):
         verify_artifact(copy)
-
-
-def test_verify_finds_a_source_with_other_weights(tiny_clip_folder: Path, tmp_path: Path) -> None:
-    # Given an artifact, and a source whose preprocessing was changed after it was built
-    source = Path(shutil.copytree(tiny_clip_folder, tmp_path / "source"))
-    build_artifact(str(source), tmp_path / "artifact")
-    processor = source / "processor_config.json"
-    processor.write_text(processor.read_text().replace("0.26862954", "0.5"))
-
-    with pytest.raises(ModelError, match="does not agree with its reference"):
-        verify_artifact(tmp_path / "artifact")
 
 
 def test_golden_vectors_differ_from_one_another(clip_b32_artifact: Path) -> None:

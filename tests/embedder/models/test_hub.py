@@ -55,5 +55,11 @@ def test_hub_that_is_not_there_is_known_in_seconds(monkeypatch: pytest.MonkeyPat
     assert monotonic() - began < 4
 
 
-def test_unknown_model_is_not_cached() -> None:
-    assert not is_cached("nobody/no-such-model")
+@pytest.mark.parametrize("name", ["nobody/no-such-model", "/no/such/folder", "./folder", ""])
+def test_unknown_model_is_not_cached(name: str) -> None:
+    assert not is_cached(name)
+
+
+@pytest.mark.usefixtures("hub")
+def test_path_is_no_name_of_the_hub() -> None:
+    assert not hub_has("/some/folder/sentence-transformers/known")

@@ -32,5 +32,5 @@ def _picture(seed: int, width: int, height: int) -> Image.Image:
         box = (left, top, left + width * 0.25, top + height * 0.25)
         colour = tuple(int(value) for value in random.integers(0, 256, 3))
         (draw.ellipse if random.random() < 0.5 else draw.rectangle)(box, fill=colour)
-    grain = random.integers(-20, 21, (height, width, 3))
-    return Image.fromarray((np.asarray(picture).astype(int) + grain).clip(0, 255).astype(np.uint8))
+    grain = random.integers(-20, 21, (height, width, 3), dtype=np.int16)
+    return Image.fromarray((np.asarray(picture) + grain).clip(0, 255).astype(np.uint8))

@@ -4,6 +4,7 @@ import os
 
 import httpx
 from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 
 _PROBE_S = 3.0
 _MARKERS = ("modules.json", "config.json")
@@ -16,13 +17,17 @@ def repository(name: str) -> str:
 
 def is_cached(name: str) -> bool:
     """Whether the local cache of the hub holds (at least the beginning of) the model."""
-    found = (try_to_load_from_cache(repository(name), marker) for marker in _MARKERS)
+    try:
+        found = [try_to_load_from_cache(repository(name), marker) for marker in _MARKERS]
+    except HFValidationError:
+        return False
     return any(isinstance(path, str) for path in found)
 
 
 def hub_has(name: str) -> bool:
-    """Whether the hub answers within 3 seconds and has the model; False when told to stay offline."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+    """Whether the hub answers within 3 seconds and has the model; False when told to stay offline, and
+    for a name that cannot be one of the hub."""
+    if name.count("/") > 1 or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return False
     try:
         answer = httpx.get(f"{constants.ENDPOINT}/api/models/{repository(name)}", timeout=_PROBE_S)

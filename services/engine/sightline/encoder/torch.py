@@ -96,6 +96,7 @@ def load_sentence_transformer(
     """Load a model in float32 by hub name or from a folder; raises ModelError if it cannot be."""
     offline = local_files_only or os.environ.get("HF_HUB_OFFLINE") == "1"
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         model = SentenceTransformer(source, device=device, local_files_only=offline)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:

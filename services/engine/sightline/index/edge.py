@@ -131,7 +131,7 @@ def _filter(clause: Clause | None) -> edge.Filter | None:
 def _condition(clause: Clause) -> edge.FieldCondition | edge.HasIdCondition | edge.Filter:
     match clause:
         case Match(field, (value,)):
-            return edge.FieldCondition(field, match=edge.MatchValue(value))
+            return edge.FieldCondition(field, match=_exactly(value))
         case Match(field, values):
             # Values of one match are of one type, which the checker cannot see.
             return edge.FieldCondition(field, match=edge.MatchAny(list(values)))  # type: ignore[arg-type]
@@ -147,6 +147,11 @@ def _condition(clause: Clause) -> edge.FieldCondition | edge.HasIdCondition | ed
             return edge.Filter(should=[_condition(inner) for inner in clauses])
         case Never(inner):
             return edge.Filter(must_not=[_condition(inner)])
+
+
+def _exactly(value: str | int) -> edge.MatchValue:
+    # A Python bool would be taken for the integer it also is, and match nothing.
+    return edge.MatchValue(np.bool_(value) if isinstance(value, bool) else value)  # type: ignore[arg-type]
 
 
 def _iso(time: datetime | None) -> str | None:

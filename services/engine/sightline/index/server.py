@@ -61,9 +61,9 @@ class QdrantServer:
         if not self.exists(name):
             raise CollectionNotFound(name)
         with _translated(name):
-            params = self._client.get_collection(name).config
-        held = params.metadata or {}
-        vectors = params.params.vectors
+            config = self._client.get_collection(name).config
+        held = config.metadata or {}
+        vectors = config.params.vectors
         if _SPACE not in held or not isinstance(vectors, models.VectorParams):
             raise BadRequest(f"Collection '{name}' on the Qdrant server was not made by Sightline.")
         fields = {
@@ -148,7 +148,7 @@ class QdrantServer:
                 name,
                 query=vector.tolist(),
                 query_filter=_filter(clause),
-                search_params=models.SearchParams(exact=exact),
+                search_params=models.SearchParams(exact=True) if exact else None,
                 limit=limit,
                 offset=offset,
                 with_payload=True,
@@ -218,7 +218,8 @@ def _condition(clause: Clause) -> models.FieldCondition | models.HasIdCondition 
         case Match(field, (value,)):
             return models.FieldCondition(key=field, match=models.MatchValue(value=value))
         case Match(field, values):
-            return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))
+            # Values of one match are of one type, which the checker cannot see.
+            return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))  # type: ignore[arg-type]
         case NumberRange(field, low, high):
             return models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
         case TimeRange(field, low, high):

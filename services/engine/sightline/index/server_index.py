@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from sightline.errors import BadRequest, FieldNotIndexed, ImageNotFound
+from sightline.errors import BadRequest, CollectionNotFound, FieldNotIndexed, ImageNotFound
 from sightline.index import (
     CollectionInfo,
     CollectionSpec,
@@ -81,8 +81,8 @@ class ServerIndex:
         for name in self._server.names():
             try:
                 found.append(self.collection(name))
-            except BadRequest:
-                continue  # somebody else's: a server may serve several
+            except (BadRequest, CollectionNotFound):
+                continue  # somebody else's, for a server may serve several, or dropped just now
         return found
 
     def drop_collection(self, name: str) -> None:

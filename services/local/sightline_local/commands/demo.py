@@ -44,7 +44,7 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Index sample pictures through the queue, then search them by words, by a picture and by likeness."""
-    settings = read_settings().model_copy(update={"port": _free_port(), "log_level": "warning"})
+    settings = read_settings().model_copy(update={"port": free_port(), "log_level": "warning"})
     configure_logging(settings.log_level, "demo")
     photos = copy_samples(data.expanduser().resolve() / "samples")
     with _running(settings, data, photos) as api:
@@ -118,7 +118,8 @@ def _print(results: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

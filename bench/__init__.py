@@ -1,0 +1,1 @@
+"""What Sightline promises about speed, runnable: `python -m bench.NAME`."""

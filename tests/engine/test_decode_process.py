@@ -1,0 +1,32 @@
+import pytest
+from sightline.decode_process import unpack
+from sightline.decoding import Decoded
+
+NONSENSE = [
+    b"",
+    b"\0\0\0\2",
+    b"\0\0\0\2{}",
+    b"\0\0\0\2[]",
+    b"\0\0\0\4null",
+    b"\xff\xff\xff\xff{}",
+    b"\0\0\0\x20" + b'{"reason": "no such", "detail": 1}'[:32],
+    b'\0\0\0\x23{"reason": "made_up", "detail": "x"}',
+]
+
+
+@pytest.mark.parametrize("answer", NONSENSE)
+def test_what_a_taken_over_process_may_answer_is_refused(answer: bytes) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        unpack(answer)
+
+
+def test_pixels_that_are_missing_are_refused() -> None:
+    head = (
+        b'{"format": "png", "width": 1, "height": 1, "bytes": 1, "taken_at": null, '
+        b'"shape": [1, 224, 224, 3], "has_thumbnail": false}'
+    )
+    whole = len(head).to_bytes(4, "big") + head + bytes(224 * 224 * 3)
+
+    assert isinstance(unpack(whole), Decoded)
+    with pytest.raises(ValueError, match="buffer"):
+        unpack(whole[:-1])

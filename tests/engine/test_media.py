@@ -1,0 +1,217 @@
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound, Unavailable
+from sightline.identity import point_id, sha256_of
+from sightline.media import FolderMediaStore, MediaStore, StoredOriginal
+
+DATA = b"a picture" * 1000
+SHA256 = sha256_of(DATA)
+IMAGE_ID = point_id(SHA256)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "media"
+
+
+@pytest.fixture
+def store(root: Path) -> MediaStore:
+    return FolderMediaStore(root)
+
+
+def files_in(root: Path) -> list[Path]:
+    return sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+
+
+def test_an_original_is_kept_byte_for_byte(store: MediaStore) -> None:
+    store.put_original("images", SHA256, DATA)
+
+    assert store.read_original("images", SHA256) == DATA
+    with store.open_original("images", SHA256) as stream:
+        assert stream.read() == DATA
+
+
+def test_a_stream_is_kept_under_the_hash_of_its_content(store: MediaStore, root: Path) -> None:
+    chunks = (DATA[at : at + 100] for at in range(0, len(DATA), 100))
+
+    stored = store.put_original_stream("images", chunks, max_bytes=len(DATA))
+
+    assert stored == StoredOriginal(SHA256, len(DATA))
+    assert store.read_original("images", SHA256) == DATA
+    assert files_in(root) == [Path("images/originals") / SHA256[:2] / SHA256[2:4] / SHA256]
+
+
+def test_a_thumbnail_is_kept_and_replaced(store: MediaStore, root: Path) -> None:
+    store.put_thumbnail("images", IMAGE_ID, b"first")
+    store.put_thumbnail("images", IMAGE_ID, b"second")
+
+    assert store.read_thumbnail("images", IMAGE_ID) == b"second"
+    assert len(files_in(root)) == 1
+
+
+def test_doing_it_twice_equals_doing_it_once(store: MediaStore, root: Path) -> None:
+    for _ in range(2):
+        store.put_original("images", SHA256, DATA)
+        store.put_original_stream("images", [DATA], max_bytes=len(DATA))
+
+    assert len(files_in(root)) == 1
+    for _ in range(2):
+        store.delete("images", IMAGE_ID, SHA256)
+    assert files_in(root) == []
+
+
+def test_what_is_not_there_is_not_found(store: MediaStore) -> None:
+    with pytest.raises(MediaNotFound, match=SHA256):
+        store.read_original("images", SHA256)
+    with pytest.raises(MediaNotFound, match="original"):
+        store.open_original("images", SHA256)
+    with pytest.raises(MediaNotFound, match=IMAGE_ID):
+        store.read_thumbnail("images", IMAGE_ID)
+
+
+def test_deleting_takes_thumbnail_and_original_of_that_image_only(store: MediaStore) -> None:
+    other = b"another"
+    for collection, data in (("images", DATA), ("images", other), ("others", DATA)):
+        store.put_original(collection, sha256_of(data), data)
+        store.put_thumbnail(collection, point_id(sha256_of(data)), b"small")
+
+    store.delete("images", IMAGE_ID, SHA256)
+
+    with pytest.raises(MediaNotFound):
+        store.read_original("images", SHA256)
+    with pytest.raises(MediaNotFound):
+        store.read_thumbnail("images", IMAGE_ID)
+    assert store.read_original("images", sha256_of(other)) == other
+    assert store.read_original("others", SHA256) == DATA
+    assert store.read_thumbnail("others", IMAGE_ID) == b"small"
+
+
+def test_deleting_a_collection_takes_all_of_it_and_nothing_else(store: MediaStore, root: Path) -> None:
+    for collection in ("images", "others"):
+        store.put_original(collection, SHA256, DATA)
+        store.put_thumbnail(collection, IMAGE_ID, b"small")
+
+    for _ in range(2):
+        store.delete_collection("images")
+
+    assert {path.parts[0] for path in files_in(root)} == {"others"}
+
+
+@pytest.mark.parametrize(
+    "collection", ["../images", "..", ".", "", "a/b", "/etc", "Images", "a\0", ".unfinished"]
+)
+def test_no_collection_name_leads_elsewhere(store: MediaStore, tmp_path: Path, collection: str) -> None:
+    with pytest.raises(BadRequest, match="collection"):
+        store.put_original(collection, SHA256, DATA)
+    with pytest.raises(BadRequest, match="collection"):
+        store.put_original_stream(collection, [DATA], max_bytes=1 << 20)
+    with pytest.raises(BadRequest, match="collection"):
+        store.read_thumbnail(collection, IMAGE_ID)
+    with pytest.raises(BadRequest, match="collection"):
+        store.delete_collection(collection)
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "key", ["../" * 21 + "x", "", SHA256.upper(), SHA256 + "\n", SHA256[:-1] + "/", IMAGE_ID + "/.."]
+)
+def test_no_hash_or_id_leads_elsewhere(store: MediaStore, tmp_path: Path, key: str) -> None:
+    with pytest.raises(BadRequest, match="SHA-256"):
+        store.read_original("images", key)
+    with pytest.raises(BadRequest, match="SHA-256"):
+        store.put_original("images", key, DATA)
+    with pytest.raises(BadRequest, match="image id"):
+        store.put_thumbnail("images", key, DATA)
+    with pytest.raises(BadRequest):
+        store.delete("images", key, SHA256)
+    assert files_in(tmp_path) == []
+
+
+def test_a_stream_over_the_limit_keeps_nothing(store: MediaStore, root: Path) -> None:
+    sent: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            sent.append(1)
+            yield bytes(1000)
+
+    with pytest.raises(BadPicture) as caught:
+        store.put_original_stream("images", endless(), max_bytes=10_000)
+
+    assert caught.value.reason is FailureReason.TOO_MANY_BYTES
+    assert len(sent) == 11
+    assert files_in(root) == []
+
+
+def test_a_stream_that_breaks_off_keeps_nothing_and_says_why(store: MediaStore, root: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield DATA
+        raise ConnectionResetError("the client went away")
+
+    with pytest.raises(ConnectionResetError, match="went away"):
+        store.put_original_stream("images", broken(), max_bytes=1 << 20)
+
+    assert files_in(root) == []
+
+
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """No file of this process can grow beyond 1,000 bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_takes_no_more_is_the_store_s_fault(
+    store: MediaStore, root: Path, full_disk: None
+) -> None:
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="media store"):
+            store.put_original("images", SHA256, DATA)
+        with pytest.raises(Unavailable, match="media store"):
+            store.put_original_stream("images", [DATA] * 10, max_bytes=1 << 20)
+        with pytest.raises(Unavailable, match="media store"):
+            store.put_thumbnail("images", IMAGE_ID, DATA)
+    assert files_in(root) == []
+
+
+def test_a_folder_that_cannot_be_made_is_the_store_s_fault(root: Path, store: MediaStore) -> None:
+    root.parent.mkdir()
+    root.write_text("a file is in the way")
+
+    with pytest.raises(Unavailable, match="media store"):
+        store.put_original("images", SHA256, DATA)
+    with pytest.raises(Unavailable, match="media store"):
+        store.read_original("images", SHA256)
+
+
+def test_only_the_owner_can_read(store: MediaStore, root: Path) -> None:
+    store.put_original("images", SHA256, DATA)
+    store.put_thumbnail("images", IMAGE_ID, b"small")
+
+    for path in (root, *root.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
+
+
+def test_a_thumbnail_that_a_loss_of_power_left_empty_is_not_there(store: MediaStore, root: Path) -> None:
+    store.put_thumbnail("images", IMAGE_ID, b"")
+
+    with pytest.raises(MediaNotFound):
+        store.read_thumbnail("images", IMAGE_ID)
+
+
+def test_what_a_killed_writer_left_behind_is_discarded_when_old(root: Path) -> None:
+    store = FolderMediaStore(root)
+    store.put_original("images", SHA256, DATA)
+    left_behind = root / ".unfinished" / "tmp123"
+    left_behind.write_bytes(b"half a picture")
+
+    assert store.discard_unfinished(older_than_s=3600) == 0
+    assert left_behind.exists()
+    assert store.discard_unfinished(older_than_s=0) == 1
+    assert store.read_original("images", SHA256) == DATA
+    assert len(files_in(root)) == 1
