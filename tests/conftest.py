@@ -24,6 +24,19 @@ _LIBRARIES = ("openvino", "torch", "transformers", "sentence-transformers", "tok
 
 
 @pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis for this session, started as an embedded stack starts its own."""
+    from sightline_local.data_folder import open_data_folder
+    from sightline_local.redis_child import RedisChild
+
+    with open_data_folder(tmp_path_factory.mktemp("redis")) as folder:
+        child = RedisChild(folder)
+        child.ensure()
+        yield child.url
+        child.stop()
+
+
+@pytest.fixture(scope="session")
 def starter_artifact() -> Path:
     """The folder of the `starter` artifact, built when it is missing or its builder has changed."""
     out = _CACHE / "starter"

@@ -5,7 +5,6 @@ pickles: a decoder that was taken over cannot make its parent run anything.
 """
 
 import ctypes
-import gc
 import json
 import os
 import resource
@@ -68,7 +67,6 @@ def _answer(assignment: Assignment, data: bytes, thumbnail: bool) -> bytes:
     except BadPicture as error:
         return _pack_failure(error.reason, error.detail)
     except MemoryError:
-        gc.collect()
         return _pack_failure(
             FailureReason.TOO_MANY_PIXELS,
             "Decoding this picture takes more memory than the memory limit allows.",
@@ -148,7 +146,10 @@ def _memory_limit(memory_bytes: int) -> Iterator[None]:
         return
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory_bytes, hard))
+    limit = used + memory_bytes
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
     try:
         yield
     finally:

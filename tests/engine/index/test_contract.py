@@ -328,6 +328,15 @@ def test_what_a_point_is_cannot_be_set(
         index.set_payload(collection, make_point(1).id, {name: "other"})
 
 
+@pytest.mark.parametrize("values", [{"tags": "one"}, {"metadata": []}, {"width": None}])
+def test_what_would_make_a_point_unreadable_cannot_be_set(
+    index: VectorIndex, collection: str, make_point: MakePoint, values: dict[str, object]
+) -> None:
+    index.insert(collection, [make_point(1)])
+    with pytest.raises(BadRequest, match="cannot be"):
+        index.set_payload(collection, make_point(1).id, values)
+
+
 @pytest.mark.parametrize("point_id", [ABSENT, "no-uuid"])
 def test_nothing_is_set_on_an_absent_point(index: VectorIndex, collection: str, point_id: str) -> None:
     with pytest.raises(ImageNotFound, match=point_id):

@@ -23,6 +23,7 @@ from sightline.errors import SettingsError, Unavailable
 from sightline.index import CollectionSpec, Point, SearchQuery, wire
 from sightline.index.edge_collections import EdgeCollections
 from sightline.index.edge_listener import MAX_CONNECTIONS
+from sightline.index.frames import receive_frame, send_frame
 from sightline.payload import FieldType, indexed_fields
 
 MakePoint = Callable[..., Point]
@@ -222,13 +223,13 @@ def test_many_idle_connections_hurt_nobody_else(running: Any) -> None:
 )
 def test_a_bad_message_gets_a_typed_answer(running: Any, request_: wire.Request) -> None:
     with connect(running.socket) as connection:
-        wire.send_frame(connection, msgspec.msgpack.encode(request_))
-        body = wire.receive_frame(connection, limit=1 << 20)
+        send_frame(connection, msgspec.msgpack.encode(request_))
+        body = receive_frame(connection, limit=1 << 20)
         reply = msgspec.msgpack.decode(body or b"", type=wire.Reply)
         assert isinstance(reply, wire.Failed)
         assert reply.error in ("BadRequest", "Unavailable")
-        wire.send_frame(connection, msgspec.msgpack.encode(wire.Ping()))
-        assert wire.receive_frame(connection, limit=1 << 20)
+        send_frame(connection, msgspec.msgpack.encode(wire.Ping()))
+        assert receive_frame(connection, limit=1 << 20)
 
 
 def test_nobody_there(process: Any) -> None:
@@ -246,8 +247,9 @@ def test_a_frozen_process_is_unavailable(process: Any) -> None:
     client = process.client(patience_s=0.2, timeout_s=0.5)
     process.client().collections()
     child.send_signal(signal.SIGSTOP)
-    with pytest.raises(Unavailable, match="timed out"):
-        client.collections()
+    for call in (client.collections, client.ping):
+        with pytest.raises(Unavailable, match="timed out"):
+            call()
     child.send_signal(signal.SIGCONT)
     client.collections()
 

@@ -1,6 +1,4 @@
-"""Messages and frames."""
-
-import socket
+"""Errors as messages."""
 
 import msgspec
 import pytest
@@ -42,21 +40,3 @@ def test_only_our_errors_are_made(name: str) -> None:
     read = wire.error_of(wire.Failed(name, "what happened", {}))
     assert isinstance(read, Unavailable)
     assert "what happened" in str(read)
-
-
-def test_frames_arrive_whole_and_in_order() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        for body in (b"", b"x", b"y" * 100_000):
-            wire.send_frame(here, body)
-        here.close()
-        received = [wire.receive_frame(there, limit=100_000) for _ in range(4)]
-        assert received == [b"", b"x", b"y" * 100_000, None]
-
-
-def test_a_frame_over_the_limit_is_not_read() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        wire.send_frame(here, b"xx")
-        with pytest.raises(ConnectionError, match="limit of 1 bytes"):
-            wire.receive_frame(there, limit=1)

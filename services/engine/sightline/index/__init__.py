@@ -99,7 +99,9 @@ class VectorIndex(Protocol):
     def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
         """Create the collection and its payload indexes, or check that the one there fits `spec`.
 
-        Doing it twice equals doing it once. Raises SpaceMismatch if it holds another space.
+        Doing it twice equals doing it once; fields that the one there lacks are indexed now. Raises
+        SpaceMismatch if it holds another space, and BadRequest if it has another dimension or a field
+        of another type, or if `spec` cannot be.
         """
 
     def collection(self, name: str) -> CollectionInfo:
@@ -115,7 +117,9 @@ class VectorIndex(Protocol):
         """Insert points that are not there yet and leave those that are untouched.
 
         Returns when they would survive a crash of the engine. Every point's `payload.space` must be
-        the collection's.
+        the collection's. Raises BadRequest for a vector of another shape or without direction, an id
+        that is no UUID, and metadata that JSON cannot carry; then none of the points is inserted, except
+        those of earlier parts of a long sequence.
         """
 
     def retrieve(
@@ -124,16 +128,26 @@ class VectorIndex(Protocol):
         """Read points by id; ids that do not exist are missing from the result."""
 
     def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
-        """Add sources to points, by point id and source key, key by key (nothing is lost)."""
+        """Add sources to points, by point id and source key, key by key (nothing is lost).
+
+        Points that are not there (any more) are left out.
+        """
 
     def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
-        """Replace top-level payload fields of one point (`tags`, `metadata`); JSON values."""
+        """Replace top-level payload fields of one point (`tags`, `metadata`); JSON values.
+
+        Raises ImageNotFound if it is not there, and BadRequest for a field that makes the point what it
+        is (`space`, `sha256`, …) or a value that does not fit the field.
+        """
 
     def delete(self, collection: str, ids: Sequence[str]) -> None:
         """Delete points; ids that do not exist are ignored."""
 
     def search(self, collection: str, query: SearchQuery) -> Sequence[ScoredPoint]:
-        """The nearest points, best first."""
+        """The nearest points, best first.
+
+        Raises BadRequest for a vector of another shape, a limit below 1 and an offset below 0.
+        """
 
     def browse(
         self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None

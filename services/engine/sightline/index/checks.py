@@ -8,6 +8,7 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from sightline.errors import BadRequest, SpaceMismatch
 from sightline.index.filters import FIELD_PATTERN
@@ -77,9 +78,15 @@ def check_limit(limit: int, offset: int = 0) -> None:
 
 def check_settable(values: Mapping[str, Any]) -> None:
     """Refuse (BadRequest) to change what a point is, or to set what no payload has."""
-    for name in values:
+    for name, value in values.items():
         if name in _FIXED_FIELDS or name not in Payload.model_fields:
             raise BadRequest(f"'{name}' of a point cannot be set.")
+        field_type: Any = Payload.model_fields[name].annotation
+        try:
+            # A value of another type would make the point unreadable.
+            TypeAdapter(field_type).validate_python(value)
+        except ValidationError as error:
+            raise BadRequest(f"'{name}' of a point cannot be {ascii(value)[:60]}.") from error
     check_json(values, "payload")
 
 

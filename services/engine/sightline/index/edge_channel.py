@@ -10,6 +10,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 
 from sightline.errors import BadRequest, Unavailable
 from sightline.index import wire
+from sightline.index.frames import MAX_FRAME_BYTES, MAX_LENGTH, receive_frame, send_frame
 
 MAX_IDLE = 8
 _SERVICE = "the index"
@@ -19,20 +20,19 @@ _T = TypeVar("_T")
 class EdgeChannel:
     """Asks an index process, and connects again when it has been restarted."""
 
-    def __init__(self, socket_path: Path, *, timeout_s: float) -> None:
+    def __init__(self, socket_path: Path) -> None:
         """Name the socket; connections are made when they are needed."""
         self._path = socket_path
-        self._timeout_s = timeout_s
         self._idle: list[socket.socket] = []
         self._lock = threading.Lock()
         self._closed = False
         self._decoder: msgspec.msgpack.Decoder[wire.Reply] = msgspec.msgpack.Decoder(wire.Reply)
 
-    def ask(self, request: wire.Request, answer: type[_T], *, patience_s: float) -> _T:
+    def ask(self, request: wire.Request, answer: type[_T], *, patience_s: float, timeout_s: float) -> _T:
         """Send a request that may be repeated without harm, and return its answer.
 
-        Raises the error that the process replied with, or Unavailable when there was no reply within
-        `patience_s` seconds of trying.
+        Raises the error that the process replied with, or Unavailable when it did not reply within
+        `timeout_s` seconds, or could not be reached within `patience_s` seconds of trying.
         """
         body = _encoded(request)
         attempts = Retrying(
@@ -42,7 +42,7 @@ class EdgeChannel:
             reraise=True,
         )
         try:
-            reply = self._decoder.decode(attempts(self._exchange, body))
+            reply = self._decoder.decode(attempts(self._exchange, body, timeout_s))
         except OSError as error:
             raise Unavailable(_SERVICE, f"{self._path}: {error}") from error
         except msgspec.DecodeError as error:
@@ -59,11 +59,12 @@ class EdgeChannel:
             self._closed = True
         self._close_idle()
 
-    def _exchange(self, body: bytes) -> bytearray:
+    def _exchange(self, body: bytes, timeout_s: float) -> bytearray:
         connection = self._connection()
         try:
-            wire.send_frame(connection, body)
-            reply = wire.receive_frame(connection, limit=wire.MAX_LENGTH)
+            connection.settimeout(timeout_s)
+            send_frame(connection, body)
+            reply = receive_frame(connection, limit=MAX_LENGTH)
             if reply is None:
                 raise ConnectionError("it closed the connection")
         except BaseException:
@@ -80,7 +81,8 @@ class EdgeChannel:
                 return self._idle.pop()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(self._timeout_s)
+            # A full backlog is an error at once instead of a wait without end.
+            connection.setblocking(False)
             connection.connect(str(self._path))
         except BaseException:
             connection.close()
@@ -106,9 +108,9 @@ def _encoded(request: wire.Request) -> bytes:
         body = msgspec.msgpack.encode(request)
     except (TypeError, ValueError, OverflowError) as error:
         raise BadRequest(f"The request cannot be sent to the index: {error}.") from error
-    if len(body) > wire.MAX_FRAME_BYTES:
+    if len(body) > MAX_FRAME_BYTES:
         raise BadRequest(
-            f"The request takes {len(body)} bytes, but the index reads {wire.MAX_FRAME_BYTES} at a time. "
+            f"The request takes {len(body)} bytes, but the index reads {MAX_FRAME_BYTES} at a time. "
             f"Send less metadata or fewer points."
         )
     return body

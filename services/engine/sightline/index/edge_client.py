@@ -24,6 +24,7 @@ from sightline.payload import Source
 
 POINTS_PER_FRAME = 256
 PING_PATIENCE_S = 0.5
+PING_TIMEOUT_S = 5.0
 _T = TypeVar("_T")
 
 
@@ -36,12 +37,15 @@ class EdgeClient:
 
     def __init__(self, socket_path: Path, *, patience_s: float = 15.0, timeout_s: float = 60.0) -> None:
         """Name the socket; nothing is connected yet. `timeout_s` bounds one answer."""
-        self._channel = EdgeChannel(socket_path, timeout_s=timeout_s)
+        self._channel = EdgeChannel(socket_path)
         self._patience_s = patience_s
+        self._timeout_s = timeout_s
 
     def ping(self) -> None:
         """Return when the engine answers; waits for it only a moment."""
-        self._channel.ask(wire.Ping(), wire.Done, patience_s=min(PING_PATIENCE_S, self._patience_s))
+        patience_s = min(PING_PATIENCE_S, self._patience_s)
+        timeout_s = min(PING_TIMEOUT_S, self._timeout_s)
+        self._channel.ask(wire.Ping(), wire.Done, patience_s=patience_s, timeout_s=timeout_s)
 
     def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
         """Create the collection and its payload indexes, or check that the one there fits `spec`."""
@@ -131,7 +135,7 @@ class EdgeClient:
         self._channel.close()
 
     def _ask(self, request: wire.Request, answer: type[_T]) -> _T:
-        return self._channel.ask(request, answer, patience_s=self._patience_s)
+        return self._channel.ask(request, answer, patience_s=self._patience_s, timeout_s=self._timeout_s)
 
 
 def _json(filter: Filter | None) -> bytes | None:

@@ -13,7 +13,7 @@ import structlog
 from sightline.errors import SettingsError
 from sightline.index.edge_collections import IndexClosed
 from sightline.index.edge_service import EdgeService
-from sightline.index.wire import MAX_FRAME_BYTES, receive_frame, send_frame
+from sightline.index.frames import MAX_FRAME_BYTES, receive_frame, send_frame
 
 MAX_CONNECTIONS = 128
 

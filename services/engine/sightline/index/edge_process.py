@@ -65,7 +65,7 @@ def _serve(
             ready = [key.fileobj for key, _ in selector.select(max(0.0, flush_at - time.monotonic()))]
             if wake in ready and _must_stop(wake.recv(64), parent):
                 return
-            if parent_pipe in ready and not os.read(parent_pipe or 0, 64):
+            if parent_pipe is not None and parent_pipe in ready and not os.read(parent_pipe, 64):
                 return
             if listener in ready:
                 listener.accept()

@@ -1,11 +1,5 @@
-"""The messages between an index process and its clients, and how they travel.
+"""The messages between an index process and its clients: one request, one reply, both MessagePack."""
 
-A frame is the length of its body, 4 bytes little-endian, and the body, a MessagePack message. A client
-sends one request and reads one reply. Only sound values come out of a frame: nothing is executed.
-"""
-
-import socket
-import struct
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,11 +9,6 @@ from sightline.errors import SightlineError, Unavailable
 from sightline.index import SortKey
 from sightline.index.records import CollectionRecord, Hit, PointRecord
 from sightline.payload import FieldType
-
-MAX_FRAME_BYTES = 64 << 20
-MAX_LENGTH = 0xFFFF_FFFF
-_LENGTH = struct.Struct("<I")
-_READ_BYTES = 1 << 20
 
 
 class Ping(msgspec.Struct, tag=True):
@@ -185,38 +174,3 @@ def error_of(reply: Failed) -> SightlineError:
     for name, value in reply.attributes.items():
         setattr(error, name, tuple(value) if isinstance(value, list) else value)
     return error
-
-
-def send_frame(connection: socket.socket, body: bytes) -> None:
-    """Send one frame; raises OSError as sockets do."""
-    connection.sendall(_LENGTH.pack(len(body)) + body)
-
-
-def receive_frame(connection: socket.socket, *, limit: int) -> bytearray | None:
-    """Read the body of one frame, or None if the other side has closed between frames.
-
-    Raises ConnectionError for a frame that is cut off or announces more than `limit` bytes.
-    """
-    header = _read(connection, _LENGTH.size)
-    if not header:
-        return None
-    if len(header) < _LENGTH.size:
-        raise ConnectionError("the connection ended inside a frame")
-    (length,) = _LENGTH.unpack(header)
-    if length > limit:
-        raise ConnectionError(f"a frame of {length} bytes is over the limit of {limit} bytes")
-    body = _read(connection, length)
-    if len(body) < length:
-        raise ConnectionError("the connection ended inside a frame")
-    return body
-
-
-def _read(connection: socket.socket, length: int) -> bytearray:
-    """Up to `length` bytes, fewer only at the end of the stream; memory grows with what arrives."""
-    data = bytearray()
-    while len(data) < length:
-        piece = connection.recv(min(length - len(data), _READ_BYTES))
-        if not piece:
-            break
-        data += piece
-    return data
