@@ -75,6 +75,7 @@ def test_names_say_what_modules_are_for() -> None:
 
 @pytest.mark.parametrize("module", ["sightline_api.app", "sightline_local.main"])
 def test_serving_and_the_command_do_without_torch(module: str) -> None:
-    check = f"import {module}, sys; print({{'torch', 'transformers', 'sentence_transformers'}} & set(sys.modules))"
+    heavy = {"torch", "transformers", "sentence_transformers"}
+    check = f"import {module}, sys; print({heavy} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "set()"

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ def index_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     socket = folder / "index.sock"
     command = [sys.executable, "-m", "sightline.index.edge_process", "--folder", str(folder / "shards")]
     process = subprocess.Popen([*command, "--socket", str(socket)])
-    retry(stop=stop_after_delay(20), wait=wait_fixed(0.05))(EdgeClient(socket, patience_s=0.1).ping)()
+    with closing(EdgeClient(socket, patience_s=0.1)) as index:
+        retry(stop=stop_after_delay(20), wait=wait_fixed(0.05))(index.ping)()
     yield socket
     process.terminate()
     process.wait(30)

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Query
 from sightline.index.filters import Filter, parse_filter
+from sightline.settings import CollectionName
 
 from sightline_api.gateway import GatewayDep
 
-CollectionName = Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 MAX_WAIT_S = 60.0
 _WAIT = re.compile(r"\bwait=(\d+)\b")
 

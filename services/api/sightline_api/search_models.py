@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from sightline.index.filters import Filter
+from sightline.settings import CollectionName
 
 from sightline_api.images import Image
 
@@ -80,7 +81,7 @@ class SearchRequest(BaseModel):
     limit: Limit = 20
     cursor: str | None = None
     exact: bool = False
-    collection: str | None = None
+    collection: CollectionName | None = None
 
 
 class Hit(BaseModel):

@@ -34,6 +34,8 @@ from sightline_embedder.tasks import register_tasks
 
 _log = structlog.get_logger(__name__)
 
+_UNFINISHED_S = 3600.0
+"""Files of uploads and thumbnails that are still unfinished after this were left by a crash."""
 BATCHES_AT_ONCE = 2
 """One batch decodes while the other encodes."""
 
@@ -91,6 +93,7 @@ def _build_parts(settings: Settings) -> _Parts:
 
 def _build_runner(settings: Settings, ledger: Ledger, parts: _Parts) -> BatchRunner:
     media = FolderMediaStore(settings.media_dir)
+    media.discard_unfinished(older_than_s=_UNFINISHED_S)
     reader = PictureReader(media, settings.import_roots, settings.max_picture_bytes)
     indexer = BatchIndexer(
         reader=reader, decoder=parts.decoder, encoder=parts.encoder, index=parts.index, media=media

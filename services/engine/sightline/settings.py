@@ -13,6 +13,9 @@ from sightline.payload import FieldType
 
 MIB = 1 << 20
 
+CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""Names of collections: short, and safe as folder names."""
+
 
 class Runtime(StrEnum):
     """What runs the model."""
@@ -40,7 +43,7 @@ class Settings(BaseSettings):
     qdrant_url: str | None = None
     qdrant_api_key: SecretStr | None = None
     index_socket: Path | None = None
-    collection: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = "images"
+    collection: CollectionName = "images"
     metadata_fields: dict[str, FieldType] = {}
 
     # The model

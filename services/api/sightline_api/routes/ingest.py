@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sightline.identity import point_id
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.messages import FolderSource
+from sightline.settings import CollectionName
 
 from sightline_api import ingesting
 from sightline_api.gateway import GatewayDep
@@ -35,7 +36,7 @@ class IngestRequest(BaseModel):
     source: FolderSource
     tags: list[Tag] = []
     metadata: dict[str, Any] = {}
-    collection: str | None = None
+    collection: CollectionName | None = None
 
 
 class KnownRequest(BaseModel):
@@ -44,7 +45,7 @@ class KnownRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     sha256: Annotated[list[Sha256], Field(max_length=10_000)]
-    collection: str | None = None
+    collection: CollectionName | None = None
 
 
 class KnownResponse(BaseModel):

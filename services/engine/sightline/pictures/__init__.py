@@ -21,11 +21,11 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from sightline.colour import to_srgb
 from sightline.errors import BadPicture, FailureReason
-from sightline.exif import read_exif
-from sightline.picture_failures import explain
-from sightline.picture_formats import foreign_format, readable_format
+from sightline.pictures.colour import to_srgb
+from sightline.pictures.exif import read_exif
+from sightline.pictures.failures import explain
+from sightline.pictures.formats import foreign_format, readable_format
 
 _NAMES = {
     JpegImagePlugin.JpegImageFile.format: "jpeg",

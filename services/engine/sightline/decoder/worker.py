@@ -6,13 +6,13 @@ import subprocess
 import sys
 from multiprocessing import Pipe
 
-from sightline.decode_process import READY, unpack
-from sightline.decoding import Decoded
+from sightline.decoder.process import READY, unpack
+from sightline.decoder.task import Decoded
 from sightline.errors import BadPicture, FailureReason, Unavailable
 
 SERVICE = "The picture decoder"
 
-_BOOT = "from sightline.decode_process import main; main()"
+_BOOT = "from sightline.decoder.process import main; main()"
 _START_TIMEOUT_S = 60.0
 _MAX_ANSWER_BYTES = 256 << 20
 _GRACE_S = 1.0

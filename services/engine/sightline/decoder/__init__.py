@@ -10,9 +10,9 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
-from sightline.decode_process import Assignment, Decode
-from sightline.decode_worker import SERVICE, DecodeWorker
-from sightline.decoding import Decoded, DecodePlan, decode_picture
+from sightline.decoder.process import Assignment, Decode
+from sightline.decoder.task import Decoded, DecodePlan, decode_picture
+from sightline.decoder.worker import SERVICE, DecodeWorker
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import Unavailable
 from sightline.pictures import PictureLimits

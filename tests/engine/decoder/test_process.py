@@ -1,6 +1,6 @@
 import pytest
-from sightline.decode_process import unpack
-from sightline.decoding import Decoded
+from sightline.decoder.process import unpack
+from sightline.decoder.task import Decoded
 
 NONSENSE = [
     b"",

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from sightline.decoding import Decoded, DecodePlan, decode_picture
+from sightline.decoder.task import Decoded, DecodePlan, decode_picture
 from sightline.errors import BadPicture, FailureReason
 
 

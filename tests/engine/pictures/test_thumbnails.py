@@ -3,7 +3,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from sightline.thumbnails import make_thumbnail
+from sightline.pictures.thumbnails import make_thumbnail
 
 
 def opened(data: bytes) -> Image.Image:

@@ -3,7 +3,7 @@
 from PIL import Image, UnidentifiedImageError
 
 from sightline.errors import BadPicture, FailureReason
-from sightline.picture_structure import Structure, check_structure, declared_pixels
+from sightline.pictures.structure import Structure, check_structure, declared_pixels
 
 _CUT_OFF = ("truncated", "unexpected end", "not enough", "premature")
 _UNSUPPORTED = ("unsupported", "not supported", "not available", "cannot handle", "unknown pixel mode")

@@ -2,7 +2,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
-from sightline.picture_structure import Structure, check_structure
+from sightline.pictures.structure import Structure, check_structure
 
 FORMATS = {
     "JPEG": "jpeg",

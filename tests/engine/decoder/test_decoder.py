@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sightline.decoder import PictureDecoder
-from sightline.decoding import DecodePlan, decode_picture
+from sightline.decoder.task import DecodePlan, decode_picture
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import BadPicture, FailureReason, Unavailable
 from sightline.pictures import PictureLimits

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sightline.encoder.artifact import Preprocessing
 from sightline.encoder.preprocessing import prepare
 from sightline.pictures import PictureInfo, PictureLimits, open_picture
-from sightline.thumbnails import make_thumbnail
+from sightline.pictures.thumbnails import make_thumbnail
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from sightline.decoding import Decoded, DecodePlan
+from sightline.decoder.task import Decoded, DecodePlan
 from sightline.errors import BadPicture, FailureReason
 from sightline.pictures import PictureInfo, register_decoders
 
