@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from sightline.errors import BadPicture, FailureReason, NotFound
 from sightline.file_uri import path_of
@@ -54,17 +53,20 @@ class PictureReader:
             # O_NONBLOCK: a named pipe would wait for a writer for ever. O_NOFOLLOW: the file may have
             # become a link since it was checked.
             descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, "rb") as stream:
-                return self._read_stream(path, stream)
+            try:
+                return self._read_descriptor(path, descriptor)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise _as_bad_picture(path, error) from error
 
-    def _read_stream(self, path: Path, stream: BinaryIO) -> RawPicture:
-        about = os.fstat(stream.fileno())
+    def _read_descriptor(self, path: Path, descriptor: int) -> RawPicture:
+        about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise BadPicture(FailureReason.NOT_AN_IMAGE, f"{path} is not a regular file.")
         # One byte more than allowed is read, so that a file that grows meanwhile is refused too.
-        data = stream.read(self._max_bytes + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            data = stream.read(self._max_bytes + 1)
         if len(data) > self._max_bytes:
             raise BadPicture(
                 FailureReason.TOO_MANY_BYTES,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+from sightline.errors import Unavailable
+from sightline.index.edge_client import EdgeClient
 from sightline.settings import Settings
 
 from sightline_local.data_folder import DataFolder
@@ -43,7 +45,7 @@ def build_stack(
                 module="sightline.index.edge_process",
                 arguments=["--folder", str(folder.index), "--socket", str(socket)],
                 environment=environment,
-                ready=socket.exists,
+                ready=_index_answers(socket),
             ),
             Child(
                 name="embedder",
@@ -65,6 +67,19 @@ def base_url(host: str, port: int) -> str:
     """Where this machine reaches a server bound to `host`."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
     return f"http://{reachable}:{port}"
+
+
+def _index_answers(socket: Path) -> Callable[[], bool]:
+    index = EdgeClient(socket, patience_s=_PROBE_TIMEOUT_S)
+
+    def ready() -> bool:
+        try:
+            index.ping()
+        except Unavailable:
+            return False
+        return True
+
+    return ready
 
 
 def _answers(host: str, port: int) -> Callable[[], bool]:

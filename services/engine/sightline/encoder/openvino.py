@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
 from PIL import Image
 
 from sightline.encoder import Vectors, Views
@@ -133,10 +134,15 @@ def save_tower(
     `example` holds its inputs by name as tensors, `shapes` their shapes with -1 where the size varies.
     Raises RuntimeError if OpenVINO cannot convert the module.
     """
-    inputs = [(name, openvino.PartialShape(shape)) for name, shape in shapes.items()]
+    # openvino.convert_model would report its use to an analytics service; the frontend below it does not
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # imports torch
+
+    frontend = FrontEndManager().load_by_framework("pytorch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns of every Python branch it passes
-        converted = openvino.convert_model(module, example_input=example, input=inputs)
+        decoder = TorchScriptPythonDecoder(module, example_input=example)
+    converted = frontend.convert(frontend.load(decoder))
+    converted.reshape({name: openvino.PartialShape(shape) for name, shape in shapes.items()})
     openvino.save_model(converted, path, compress_to_fp16=fp16_weights)
 
 

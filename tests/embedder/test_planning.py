@@ -1,0 +1,122 @@
+"""Planning on a real ledger and queue: lazy, bounded, and resumable by anybody."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from redis import Redis
+from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
+from sightline.queue.ledger import Ledger
+from sightline.queue.messages import FolderSource, Queue
+from sightline_embedder.planning import Planner
+from sightline_embedder.recovery import rebuild_queue
+
+IN_FLIGHT = 3
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(23):
+        (tmp_path / f"{number:02}.jpg").write_bytes(b"x")
+    return tmp_path
+
+
+@pytest.fixture
+def job_id(ledger: Ledger, folder: Path) -> str:
+    source = FolderSource(path=str(folder))
+    return ledger.create(JobRequest(collection="images", source=source)).id
+
+
+def planner(ledger: Ledger, broker: Celery, folder: Path) -> Planner:
+    return Planner(ledger, broker, import_roots=(folder,), batch_pictures=4, batches_in_flight=IN_FLIGHT)
+
+
+def messages(redis: Redis, queue: Queue) -> list[dict[str, object]]:
+    bodies = [json.loads(message) for message in redis.lrange(queue.value, 0, -1)]
+    return [json.loads(_decoded(body))[1] for body in bodies]
+
+
+def _decoded(message: dict[str, str]) -> bytes:
+
+    return base64.b64decode(message["body"])
+
+
+def finish_batches(ledger: Ledger, job_id: str) -> None:
+    for batch_id in ledger.pending_batches(job_id):
+        batch = ledger.batch(job_id, batch_id)
+        assert batch is not None
+        ledger.set_outcome(job_id, batch_id, BatchOutcome(indexed=len(batch.items), unchanged=0))
+
+
+def test_no_more_than_allowed_is_in_flight(
+    ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
+) -> None:
+    planner(ledger, broker, folder).plan(job_id)
+
+    assert ledger.plan_state(job_id).in_flight == IN_FLIGHT
+    assert [one["batch_id"] for one in reversed(messages(redis, Queue.INGEST))] == [0, 1, 2]
+    assert ledger.job(job_id).counts.total == 4 * IN_FLIGHT
+    assert not ledger.job(job_id).total_known
+
+
+@pytest.mark.parametrize("same_planner", [True, False])
+def test_every_picture_is_planned_once_whoever_goes_on(
+    ledger: Ledger, broker: Celery, folder: Path, job_id: str, same_planner: bool
+) -> None:
+    one = planner(ledger, broker, folder)
+    seen: list[str] = []
+    while not ledger.job(job_id).state.final:
+        (one if same_planner else planner(ledger, broker, folder)).plan(job_id)
+        for batch_id in ledger.pending_batches(job_id):
+            batch = ledger.batch(job_id, batch_id)
+            assert batch is not None
+            seen += [item.uri for item in batch.items]
+        finish_batches(ledger, job_id)
+
+    assert seen == sorted(path.as_uri() for path in folder.iterdir())
+    job = ledger.job(job_id)
+    assert (job.state, job.counts.total, job.counts.indexed) == (JobState.SUCCEEDED, 23, 23)
+
+
+def test_next_step_is_asked_for_when_half_of_the_room_is_free(
+    ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
+) -> None:
+    one = planner(ledger, broker, folder)
+    one.plan(job_id)
+    one.batch_ended(job_id)
+    assert messages(redis, Queue.PLAN) == []
+
+    finish_batches(ledger, job_id)
+    one.batch_ended(job_id)
+    assert messages(redis, Queue.PLAN) == [{"job_id": job_id}]
+
+
+def test_folder_that_is_gone_fails_the_job_with_its_name(
+    ledger: Ledger, broker: Celery, folder: Path
+) -> None:
+    gone = FolderSource(path=str(folder / "gone"))
+    job_id = ledger.create(JobRequest(collection="images", source=gone)).id
+    planner(ledger, broker, folder).plan(job_id)
+
+    job = ledger.job(job_id)
+    assert job.state is JobState.FAILED
+    assert job.error is not None
+    assert job.error.code == "folder_unreadable"
+    assert str(folder / "gone") in job.error.detail
+
+
+def test_queue_is_rebuilt_from_the_ledger_whatever_was_in_it(
+    ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
+) -> None:
+    planner(ledger, broker, folder).plan(job_id)
+    ledger.set_outcome(job_id, 1, BatchOutcome(indexed=4, unchanged=0))
+    redis.delete(Queue.INGEST.value)
+    redis.hset("unacked", "tag", "a message that nobody acknowledged")
+
+    rebuild_queue(redis, broker, ledger)
+
+    assert sorted(one["batch_id"] for one in messages(redis, Queue.INGEST)) == [0, 2]  # type: ignore[type-var]
+    assert messages(redis, Queue.PLAN) == [{"job_id": job_id}]
+    assert not redis.exists("unacked")

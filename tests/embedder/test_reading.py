@@ -1,0 +1,84 @@
+"""From a reference to bytes: every way it can go wrong has its reason."""
+
+import os
+from pathlib import Path
+
+import pytest
+from sightline.errors import BadPicture, FailureReason
+from sightline.identity import sha256_of
+from sightline.media import FolderMediaStore
+from sightline.queue.messages import Item
+from sightline_embedder.reading import PictureReader
+
+LIMIT = 1000
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def reader(root: Path, tmp_path: Path) -> PictureReader:
+    return PictureReader(FolderMediaStore(tmp_path / "media"), [root], LIMIT)
+
+
+def reason_of(reader: PictureReader, path: Path) -> FailureReason:
+    with pytest.raises(BadPicture) as caught:
+        reader.read("images", Item(number=0, uri=path.as_uri()))
+    assert str(path) in caught.value.detail
+    return caught.value.reason
+
+
+def test_reads_a_file_and_when_it_was_changed(reader: PictureReader, root: Path) -> None:
+    path = root / os.fsdecode(b"caf\xe9.jpg")
+    path.write_bytes(b"data")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+    raw = reader.read("images", Item(number=0, uri=path.as_uri()))
+
+    assert raw.data == b"data"
+    assert raw.modified_at is not None
+    assert raw.modified_at.timestamp() == 1_700_000_000
+
+
+def test_reads_an_upload_from_the_media_store(reader: PictureReader, tmp_path: Path) -> None:
+    sha256 = sha256_of(b"data")
+    FolderMediaStore(tmp_path / "media").put_original("images", sha256, b"data")
+
+    assert reader.read("images", Item(number=0, uri="upload:a.jpg", sha256=sha256)).data == b"data"
+
+
+def test_upload_that_was_deleted_meanwhile_is_not_found(reader: PictureReader) -> None:
+    with pytest.raises(BadPicture) as caught:
+        reader.read("images", Item(number=0, uri="upload:a.jpg", sha256="0" * 64))
+    assert caught.value.reason is FailureReason.NOT_FOUND
+
+
+def test_missing_file_and_link_in_a_circle_are_not_found(reader: PictureReader, root: Path) -> None:
+    (root / "circle.jpg").symlink_to(root / "circle.jpg")
+    assert reason_of(reader, root / "gone.jpg") is FailureReason.NOT_FOUND
+    assert reason_of(reader, root / "circle.jpg") is FailureReason.NOT_FOUND
+
+
+def test_path_or_link_out_of_the_roots_is_denied(reader: PictureReader, root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.jpg"
+    outside.write_bytes(b"secret")
+    (root / "link.jpg").symlink_to(outside)
+    assert reason_of(reader, root / "link.jpg") is FailureReason.ACCESS_DENIED
+    assert reason_of(reader, root / ".." / "outside.jpg") is FailureReason.ACCESS_DENIED
+
+
+def test_what_is_no_regular_file_does_not_block(reader: PictureReader, root: Path) -> None:
+    os.mkfifo(root / "pipe.jpg")
+    (root / "folder.jpg").mkdir()
+    assert reason_of(reader, root / "pipe.jpg") is FailureReason.NOT_AN_IMAGE
+    assert reason_of(reader, root / "folder.jpg") is FailureReason.NOT_AN_IMAGE
+
+
+def test_file_over_the_limit_is_not_read_whole(reader: PictureReader, root: Path) -> None:
+    with (root / "large.jpg").open("wb") as file:
+        file.truncate(1 << 40)
+    assert reason_of(reader, root / "large.jpg") is FailureReason.TOO_MANY_BYTES
