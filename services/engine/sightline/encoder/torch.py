@@ -1,5 +1,6 @@
 """The sentence-transformers runtime (GPU hosts), and the only door to sentence-transformers."""
 
+import logging
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -95,6 +96,7 @@ def load_sentence_transformer(
 ) -> SentenceTransformer:
     """Load a model in float32 by hub name or from a folder; raises ModelError if it cannot be."""
     offline = local_files_only or os.environ.get("HF_HUB_OFFLINE") == "1"
+    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:

@@ -82,8 +82,8 @@ def _settings() -> str:
 
 def _data_folder(folder: Path) -> str:
     place = _existing(folder)
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise _WrongError(f"{place} is not writable. Choose another folder with --data.")
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise _WrongError(f"{place} is not a folder that can be written. Choose another folder with --data.")
     return str(folder)
 
 

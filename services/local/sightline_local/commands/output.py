@@ -18,19 +18,21 @@ def print_json(value: Any) -> None:
 
 def print_hits(response: Any) -> None:
     """A search's hits as a ranked table, its warnings on standard error."""
-    table = Table("rank", "score", "picture", "size", "id")
+    rows = []
     for rank, hit in enumerate(response["hits"], 1):
         image = hit["image"]
         size = f"{image['width']}x{image['height']}"
-        table.add_row(str(rank), f"{hit['score']:.3f}", source_name(image["sources"]), size, image["id"])
-    Console().print(table)
+        rows.append((str(rank), f"{hit['score']:.3f}", source_name(image["sources"]), size, image["id"]))
+    print_table(("rank", "score", "picture", "size", "id"), rows)
     for warning in response["warnings"]:
         Console(stderr=True).print(f"[yellow]{warning['detail']}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A plain table."""
-    table = Table(*columns)
+    """A plain table. Long cells go on in the next line: a path or an id that is cut is of no use."""
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)

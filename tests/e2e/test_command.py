@@ -1,0 +1,177 @@
+"""The `sightline` command against a running stack, as a user types it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for name in PHOTOS:
+        shutil.copyfile(photo_folder / name, folder / name)
+    (folder / "broken.jpg").write_text("no picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stack(run_stack: Any, tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Any]:
+    with run_stack(tmp_path_factory.mktemp("data"), pictures) as stack:
+        yield stack
+
+
+def sightline(*words: str, url: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    if url:
+        environment["SIGHTLINE_URL"] = url
+    return subprocess.run(
+        [sys.executable, "-m", "sightline_local", *words],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def from_json(ended: subprocess.CompletedProcess[str]) -> Any:
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+def test_index_search_similar_and_jobs(stack: Any, pictures: Path) -> None:
+    url = str(stack.api.base_url)
+
+    # A folder the API may read is not copied; the broken picture makes the status 1 and is named.
+    indexed = sightline("index", str(pictures), "--json", url=url)
+    assert indexed.returncode == 1, indexed.stderr
+    (job,) = json.loads(indexed.stdout)
+    assert (job["kind"], job["counts"]["indexed"], job["counts"]["failed"]) == ("folder", 3, 1)
+    again = sightline("index", str(pictures), url=url)
+    assert "0 indexed, 3 unchanged, 1 failed" in again.stdout
+    assert "not_an_image" in again.stdout
+
+    found = from_json(sightline("search", "a cat", "--limit", "2", "--json", url=url))
+    assert found["hits"][0]["image"]["sources"][0]["uri"].endswith("chelsea.png")
+    assert len(found["hits"]) == 2
+    table = sightline("search", "a cat", url=url, COLUMNS="200").stdout
+    assert "chelsea.png" in table
+    assert found["hits"][0]["image"]["id"] in table
+
+    by_picture = from_json(sightline("search", "--image", str(pictures / "rocket.jpg"), "--json", url=url))
+    rocket = by_picture["hits"][0]["image"]
+    assert rocket["sources"][0]["uri"].endswith("rocket.jpg")
+    similar = from_json(sightline("similar", rocket["id"], "--json", url=url))
+    assert rocket["id"] not in {hit["image"]["id"] for hit in similar["hits"]}
+
+    listed = from_json(sightline("jobs", "--json", url=url))
+    assert [one["state"] for one in listed] == ["partial", "partial"]
+    one = from_json(sightline("jobs", job["id"], "--json", url=url))
+    assert [failure["reason"] for failure in one["failures"]] == ["not_an_image"]
+
+
+def test_a_folder_the_api_may_not_read_is_uploaded_once(
+    stack: Any, tmp_path: Path, photo_folder: Path
+) -> None:
+    url = str(stack.api.base_url)
+    shutil.copyfile(photo_folder / "brick.png", tmp_path / "brick.png")
+    (tmp_path / "notes.txt").write_text("not a picture, and not sent")
+
+    (job,) = from_json(sightline("index", str(tmp_path), "--json", url=url))
+    assert (job["kind"], job["counts"]["total"], job["counts"]["indexed"]) == ("upload", 1, 1)
+
+    assert from_json(sightline("index", str(tmp_path), "--json", url=url)) == []
+
+
+def test_nobody_there_is_one_sentence_and_status_2() -> None:
+    ended = sightline("search", "a cat", url="http://127.0.0.1:1")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sightline: No Sightline answers at http://127.0.0.1:1")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_model_that_cannot_be_loaded_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    ended = sightline(
+        "up",
+        "--data",
+        str(tmp_path),
+        "--port",
+        str(free_port()),
+        SIGHTLINE_MODEL="no-such-model",
+        HF_HUB_OFFLINE="1",
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sightline: Model 'no-such-model' is neither")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_port_that_is_taken_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = sightline("up", "--data", str(tmp_path), "--port", str(port))
+    assert ended.returncode == 2
+    assert f"Port {port} on 127.0.0.1 cannot be used" in ended.stderr
+
+
+def test_bind_that_others_reach_wants_a_key(tmp_path: Path) -> None:
+    ended = sightline("up", "--data", str(tmp_path), "--host", "0.0.0.0", "--port", str(free_port()))
+    assert ended.returncode == 2
+    assert "SIGHTLINE_API_KEY" in ended.stderr
+
+
+def test_doctor_finds_what_is_wrong_and_what_to_do(tmp_path: Path, starter_artifact: Path) -> None:
+    good = sightline(
+        "doctor",
+        "--json",
+        "--data",
+        str(tmp_path),
+        "--port",
+        str(free_port()),
+        SIGHTLINE_MODEL=str(starter_artifact),
+    )
+    assert all(one["ok"] for one in from_json(good))
+
+    (tmp_path / "file").write_text("x")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        bad = sightline(
+            "doctor",
+            "--json",
+            "--data",
+            str(tmp_path / "file"),
+            "--port",
+            port,
+            SIGHTLINE_MODEL="none",
+            HF_HUB_OFFLINE="1",
+        )
+    assert bad.returncode == 1
+    wrong = {one["check"]: one["detail"] for one in json.loads(bad.stdout) if not one["ok"]}
+    assert {"port", "model", "data folder"} <= set(wrong)
+    assert "--port" in wrong["port"]
+
+
+def test_model_info_and_verify(starter_artifact: Path) -> None:
+    assert from_json(sightline("model", "info", str(starter_artifact), "--json"))["name"] == "starter"
+    assert (
+        from_json(sightline("model", "verify", str(starter_artifact), "--json"))["image_cosine_f32"] > 0.999
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
