@@ -20,6 +20,7 @@ def start_child(command: Sequence[str], environment: Mapping[str, str], pipe: in
         env={**environment, PARENT_PIPE: str(pipe)},
         pass_fds=[pipe],
         stdin=subprocess.DEVNULL,
+        stdout=2,  # Standard output is the supervisor's own: its user may be reading JSON from it.
         # A group of its own: ctrl-C goes to the supervisor, which stops its children in order.
         process_group=0,
     )

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 from rich.console import Console
-from rich.table import Table
 from sightline.logs import configure_logging
 from sightline.settings import Settings, read_settings
 
@@ -19,7 +18,7 @@ from sightline_local.client import ApiClient
 from sightline_local.commands.index import start_jobs
 from sightline_local.commands.job_progress import follow_jobs
 from sightline_local.commands.options import DEFAULT_DATA, AsJson
-from sightline_local.commands.output import print_json, source_name
+from sightline_local.commands.output import print_json, print_table, source_name
 from sightline_local.samples import copy_samples
 
 COLLECTION = "demo"
@@ -29,11 +28,11 @@ QUERIES = (
     "a rocket",
     "the moon",
     "coins",
-    "a motorcycle",
-    "a flower",
     "a horse",
+    "a motorcycle",
     "a clock",
-    "a brick wall",
+    "a temple",
+    "a photographer with a camera",
 )
 SHOWN = 3
 CROPPED = "chelsea.png"
@@ -76,11 +75,7 @@ def _searches(api: ApiClient, photos: Path) -> dict[str, Any]:
         copy.write_bytes(_cropped_and_compressed(photos / CROPPED))
         by_copy = _hits(api.upload_one(f"/v1/search/image?collection={COLLECTION}", copy, {"limit": SHOWN}))
     likeness = api.get(f"/v1/images/{by_copy[0]['id']}/similar", common)
-    return {
-        "texts": texts,
-        f"a cropped, re-compressed copy of {CROPPED}": by_copy,
-        f"more like {by_copy[0]['picture']}": _hits(likeness),
-    }
+    return {"texts": texts, "by_copy": by_copy, "similar": _hits(likeness)}
 
 
 def _cropped_and_compressed(path: Path) -> bytes:
@@ -109,13 +104,17 @@ def _print(results: dict[str, Any]) -> None:
     console.print(f"\nmodel {model['name']} ({model['dimension']} dimensions, {model['numerics']})")
     if model["notice"]:
         console.print(f"[yellow]{model['notice']}")
-    table = Table("query", *(f"rank {rank}" for rank in range(1, SHOWN + 1)))
     searches = results["texts"] | {
-        name: hits for name, hits in results.items() if name not in ("model", "jobs", "texts")
+        f"(a cropped, re-compressed copy of {CROPPED})": results["by_copy"],
+        f"(more like {results['by_copy'][0]['picture']})": results["similar"],
     }
-    for query, hits in searches.items():
-        table.add_row(query, *(f"{hit['picture']} {hit['score']:.2f}" for hit in hits))
-    console.print(table)
+    print_table(
+        ("query", *(f"rank {rank}" for rank in range(1, SHOWN + 1))),
+        [
+            (query, *(f"{Path(hit['picture']).stem} {hit['score']:.2f}" for hit in hits))
+            for query, hits in searches.items()
+        ],
+    )
 
 
 def free_port() -> int:
