@@ -30,6 +30,7 @@ demo: install
 	@$(BIN)/sightline demo --data $(DATA)
 
 run: install
+	@test -n "$(PHOTOS)" || $(BIN)/python -m sightline_local.samples $(DATA)/samples
 	@$(BIN)/sightline up --data $(DATA) --port $(PORT) --photos "$(or $(PHOTOS),$(DATA)/samples)"
 
 test: install

@@ -23,6 +23,7 @@ import uvicorn
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
+
 from sightline.settings import Settings
 from sightline_api.app import create_app
 from sightline_local.commands.demo import free_port

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from captioned import Captioned, gcompris, own_folder, stamps
+
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder

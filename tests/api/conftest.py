@@ -7,11 +7,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
+from tenacity import retry, stop_after_delay, wait_fixed
+
 from sightline.index.edge_client import EdgeClient
 from sightline.settings import Settings
 from sightline_api.app import create_app
-from starlette.testclient import TestClient
-from tenacity import retry, stop_after_delay, wait_fixed
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,12 @@
 
 import pytest
 from pydantic import SecretStr
+from starlette.testclient import TestClient
+
 from sightline.errors import SettingsError
 from sightline.settings import Settings
 from sightline_api.app import create_app
 from sightline_api.binding import check_bind
-from starlette.testclient import TestClient
 
 
 def test_key_opens_and_everything_else_does_not(settings: Settings) -> None:

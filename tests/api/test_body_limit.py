@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI, UploadFile
+from starlette.testclient import TestClient
+
 from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.request_id import RequestIdMiddleware
-from starlette.testclient import TestClient
 
 LIMIT = 10_000
 

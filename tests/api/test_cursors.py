@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.problems import ApiError
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from sightline.errors import BadRequest
 from sightline_api.grammar import EXCLUDED_WEIGHT, parse_query
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from celery import Celery
 from redis import Redis
+
 from sightline.queue.broker import create_broker
 from sightline.queue.ledger import Ledger, connect_redis
 

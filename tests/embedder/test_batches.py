@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import pytest
+
 from sightline.errors import FailureReason, Unavailable
 from sightline.index import CollectionSpec, VectorIndex
 from sightline.payload import INDEXED_FIELDS

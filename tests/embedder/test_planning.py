@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from redis import Redis
+
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import FolderSource, Queue

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from sightline.errors import BadPicture, FailureReason
 from sightline.identity import sha256_of
 from sightline.media import FolderMediaStore

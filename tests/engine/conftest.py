@@ -7,6 +7,7 @@ import pytest
 import skimage
 import sklearn
 from PIL import Image
+
 from sightline.encoder.artifact import Preprocessing, View
 from sightline.pictures import PictureLimits, register_decoders
 

@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound, Unavailable
 from sightline.identity import point_id, sha256_of
 from sightline.media import FolderMediaStore, MediaStore, StoredOriginal

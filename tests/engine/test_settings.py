@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from sightline.errors import SettingsError
 from sightline.settings import Settings, read_settings
 

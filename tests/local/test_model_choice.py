@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from sightline_local.errors import StartError
 from sightline_local.model_choice import decide
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 from redis import Redis
+
 from sightline_local.data_folder import DataFolder, open_data_folder
 from sightline_local.errors import StartError
 from sightline_local.redis_child import RedisChild

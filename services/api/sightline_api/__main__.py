@@ -3,11 +3,11 @@
 import sys
 
 import uvicorn
+
 from sightline.errors import SightlineError
 from sightline.logs import configure_logging
 from sightline.process import end_with_parent
 from sightline.settings import read_settings
-
 from sightline_api.app import create_app
 from sightline_api.binding import check_bind
 

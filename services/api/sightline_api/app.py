@@ -6,9 +6,9 @@ from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import FastAPI
-from sightline.settings import Settings
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from sightline.settings import Settings
 from sightline_api.access import RequireKey
 from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.gateway import open_gateway

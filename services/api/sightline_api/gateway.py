@@ -9,6 +9,7 @@ from typing import Annotated
 
 from celery import Celery
 from fastapi import Depends, Request
+
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
@@ -22,7 +23,6 @@ from sightline.pictures import PictureLimits
 from sightline.queue.broker import create_broker
 from sightline.queue.ledger import Ledger, connect_redis
 from sightline.settings import Settings
-
 from sightline_api.query import QueryEncoder
 
 _DECODE_PROCESSES = 1

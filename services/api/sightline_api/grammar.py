@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 
 from sightline.errors import BadRequest
-
 from sightline_api.search_models import TextPart
 
 EXCLUDED_WEIGHT = -0.5

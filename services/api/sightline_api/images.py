@@ -5,6 +5,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from pydantic import BaseModel
+
 from sightline.index import ScoredPoint, StoredPoint
 from sightline.payload import Source
 

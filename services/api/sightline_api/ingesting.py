@@ -9,12 +9,12 @@ from typing import Any, BinaryIO
 import anyio
 import anyio.to_thread
 from fastapi import UploadFile
+
 from sightline.errors import BadPicture
 from sightline.queue.broker import send
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.messages import FolderSource, PlanJob, StoredUpload, UploadSource
 from sightline.roots import real_path, within_roots
-
 from sightline_api.gateway import Gateway
 from sightline_api.problems import ApiError
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from pydantic import BaseModel
+
 from sightline.errors import FailureReason
 from sightline.queue.jobs import Job, JobError, JobState
 

@@ -5,7 +5,6 @@ from sightline.file_uri import path_of
 from sightline.identity import sha256_of
 from sightline.index import StoredPoint
 from sightline.roots import within_roots
-
 from sightline_api.gateway import Gateway
 
 CONTENT_TYPES = {

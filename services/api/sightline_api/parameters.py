@@ -4,9 +4,9 @@ import re
 from typing import Annotated
 
 from fastapi import Depends, Header, Query
+
 from sightline.index.filters import Filter, parse_filter
 from sightline.settings import CollectionName
-
 from sightline_api.gateway import GatewayDep
 
 MAX_WAIT_S = 60.0

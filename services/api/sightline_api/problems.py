@@ -8,9 +8,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sightline import errors
 from starlette.exceptions import HTTPException
 
+from sightline import errors
 from sightline_api.request_id import request_id
 
 MEDIA_TYPE = "application/problem+json"

@@ -8,11 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.errors import BadRequest, ImageNotFound, QueryCancelsOut
 from sightline.index import VectorIndex
-
 from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, TextPart
 
 TEXTS_REMEMBERED = 10_000

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
 from sightline.index.filters import Filter
 from sightline.settings import CollectionName
-
 from sightline_api.images import Image
 
 MAX_PARTS = 32

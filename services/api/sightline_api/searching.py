@@ -5,7 +5,6 @@ from time import perf_counter
 
 from sightline.index import SearchQuery
 from sightline.index.filters import Filter
-
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway
 from sightline_api.images import Image

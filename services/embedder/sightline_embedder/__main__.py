@@ -6,7 +6,6 @@ from sightline.errors import SightlineError
 from sightline.logs import configure_logging
 from sightline.process import end_with_parent
 from sightline.settings import read_settings
-
 from sightline_embedder.worker import run_worker
 
 

@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from threading import Lock
 
 import structlog
-from sightline.errors import FailureReason, JobNotFound, Unavailable
+
+from sightline.errors import FailureReason, JobNotFound, SpaceMismatch, Unavailable
 from sightline.index import CollectionSpec, VectorIndex
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job
 from sightline.queue.ledger import Ledger
-
 from sightline_embedder.indexing import BatchIndexer
 
 _log = structlog.get_logger(__name__)
@@ -37,7 +37,8 @@ class BatchRunner:
     def run(self, job_id: str, batch_id: int) -> None:
         """Run a batch that has no outcome yet and set its outcome.
 
-        Raises Unavailable when a service is missing and BatchFailed on a defect: both mean again.
+        Raises Unavailable when a service is missing, SpaceMismatch when this embedder runs another
+        model than the collection, and BatchFailed on a defect: all of them mean again, later.
         """
         try:
             job = self._ledger.job(job_id)
@@ -62,7 +63,7 @@ class BatchRunner:
         try:
             self._ensure_collection(job.request.collection)
             return self._indexer.run(job, batch)
-        except Unavailable:
+        except (Unavailable, SpaceMismatch):
             raise
         except Exception as error:
             attempts = self._ledger.count_attempt(job.id, batch.id)

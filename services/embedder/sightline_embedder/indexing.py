@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 import numpy as np
+
 from sightline.decoder import Decoded, PictureDecoder
 from sightline.encoder import Encoder, Vectors
 from sightline.errors import BadPicture
@@ -16,7 +17,6 @@ from sightline.media import MediaStore
 from sightline.payload import FirstIndexed, Payload, Source
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job
 from sightline.queue.messages import Item
-
 from sightline_embedder.reading import PictureReader, RawPicture
 
 READ_AHEAD_PICTURES = 8

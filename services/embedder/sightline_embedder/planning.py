@@ -7,12 +7,12 @@ from threading import Lock
 
 import structlog
 from celery import Celery
+
 from sightline.errors import JobNotFound
 from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, JobError, PlanState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, Item, PlanJob
-
 from sightline_embedder.errors import SourceError
 from sightline_embedder.sources import Listed, open_source
 

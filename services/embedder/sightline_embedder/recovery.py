@@ -3,6 +3,7 @@
 import structlog
 from celery import Celery
 from redis import Redis
+
 from sightline.queue.broker import send
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob, Queue

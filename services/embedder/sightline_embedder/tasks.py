@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.exceptions import Reject
-from sightline.errors import Unavailable
-from sightline.queue.messages import IndexBatch, PlanJob
 
+from sightline.errors import SpaceMismatch, Unavailable
+from sightline.queue.messages import IndexBatch, PlanJob
 from sightline_embedder.batches import BatchFailed, BatchRunner
 from sightline_embedder.planning import Planner
 
@@ -41,7 +41,7 @@ def register_tasks(app: Celery, planner: Planner, runner: BatchRunner, stopping:
 def _or_give_back(work: Callable[[], None], stopping: Event) -> None:
     try:
         work()
-    except (Unavailable, BatchFailed) as error:
+    except (Unavailable, SpaceMismatch, BatchFailed) as error:
         _log.warning("message_given_back", reason=str(error) or type(error).__name__)
         stopping.wait(PAUSE_S)
         raise Reject(str(error), requeue=True) from error

@@ -10,6 +10,7 @@ import structlog
 from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import worker_shutting_down
+
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
@@ -24,7 +25,6 @@ from sightline.queue.broker import create_broker
 from sightline.queue.ledger import Ledger, connect_redis
 from sightline.queue.messages import Queue
 from sightline.settings import Settings
-
 from sightline_embedder.batches import BatchRunner
 from sightline_embedder.indexing import BatchIndexer
 from sightline_embedder.planning import Planner

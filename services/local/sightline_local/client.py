@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from sightline.errors import SightlineError
 
 DEFAULT_URL = "http://127.0.0.1:8000"

@@ -3,8 +3,8 @@
 import sys
 
 import typer
-from sightline.errors import SightlineError
 
+from sightline.errors import SightlineError
 from sightline_local.commands import demo, doctor, index, jobs, model, search, up
 
 app = typer.Typer(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+
 from sightline.encoder.artifact import MANIFEST, Artifact, open_artifact
 from sightline.errors import ModelError
 from sightline_embedder.models.catalog import STARTER
 from sightline_embedder.models.hub import hub_has, is_cached
-
 from sightline_local.errors import StartError
 
 _log = structlog.get_logger(__name__)

@@ -10,10 +10,10 @@ from threading import Thread
 
 import structlog
 from rich.console import Console
+
 from sightline.errors import SettingsError, SightlineError
 from sightline.settings import Settings
 from sightline_api.binding import check_bind
-
 from sightline_local.client import ApiClient
 from sightline_local.commands.index import start_jobs
 from sightline_local.commands.job_progress import follow_jobs
@@ -62,7 +62,7 @@ def _index(url: str, settings: Settings, photos: list[Path]) -> None:
     key = settings.api_key.get_secret_value() if settings.api_key else None
     api = ApiClient(url, key)
     try:
-        jobs = [job for path in photos for job in start_jobs(api, path.resolve(), [], None)]
+        jobs = [job for path in photos for job in start_jobs(api, path, [], None)]
         follow_jobs(api, [job["id"] for job in jobs])
     except SightlineError as error:
         sys.stderr.write(f"sightline: {error}\n")

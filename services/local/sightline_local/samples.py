@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 
 from sightline_local.errors import StartError
@@ -51,3 +52,7 @@ def copy_samples(folder: Path) -> Path:
             if not (folder / name).exists():
                 shutil.copyfile(source, folder / name)
     return folder
+
+
+if __name__ == "__main__":
+    copy_samples(Path(sys.argv[1]))

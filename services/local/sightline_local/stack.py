@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+
 from sightline.errors import Unavailable
 from sightline.index.edge_client import EdgeClient
 from sightline.settings import Settings
-
 from sightline_local.data_folder import DataFolder
 from sightline_local.model_choice import ModelChoice
 from sightline_local.redis_child import RedisChild

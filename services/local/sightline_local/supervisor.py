@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from threading import Event
 
 import structlog
-from sightline.process import start_child
 
+from sightline.process import start_child
 from sightline_local.errors import StartError
 from sightline_local.redis_child import RedisChild
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
 from sightline_embedder.models.build import load_reference
 from sightline_embedder.models.catalog import entry_for
 from sightline_embedder.models.reference import Reference

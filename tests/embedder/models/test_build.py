@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
+
 from sightline.encoder.artifact import FILES, MANIFEST, TextHandling, open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder, cpu_has_bf16
 from sightline.encoder.self_test import lowest_cosine

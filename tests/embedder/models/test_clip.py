@@ -5,6 +5,8 @@ import pytest
 import torch
 from PIL import Image
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
 from sightline.encoder.artifact import Artifact, View
 from sightline.encoder.openvino import OpenVinoEncoder
 from sightline.encoder.self_test import lowest_cosine
@@ -12,7 +14,6 @@ from sightline.errors import ModelError
 from sightline.settings import Precision
 from sightline_embedder.models.build import build_artifact, load_reference
 from sightline_embedder.models.catalog import CatalogEntry, entry_for
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 TEXTS = ["a cat", "A Cat!", "a much longer text about a cat " * 20, "x"]
 

@@ -5,6 +5,7 @@ from time import monotonic
 
 import pytest
 from huggingface_hub import constants
+
 from sightline_embedder.models.hub import hub_has, is_cached, repository
 
 

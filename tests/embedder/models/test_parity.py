@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+
 from sightline.encoder.artifact import open_artifact
 from sightline.errors import ModelError
 from sightline_embedder.models.build import load_reference

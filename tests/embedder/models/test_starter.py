@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sightline.file_uri import path_of
 from sightline_embedder.errors import SourceError
 from sightline_embedder.sources.folder import FolderListing

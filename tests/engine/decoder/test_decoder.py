@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+
 from sightline.decoder import PictureDecoder
 from sightline.decoder.task import DecodePlan, decode_picture
 from sightline.encoder.artifact import Preprocessing

@@ -1,4 +1,5 @@
 import pytest
+
 from sightline.decoder.process import unpack
 from sightline.decoder.task import Decoded
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from sightline.encoder.artifact import GOLDEN, IMAGE_TOWER, MANIFEST, TOKENIZER, check_hashes, open_artifact
 from sightline.errors import ModelError
 

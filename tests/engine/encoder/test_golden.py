@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+
 from sightline.encoder.golden import Golden
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from sightline.encoder import Encoder, Views
 from sightline.encoder.artifact import Artifact, open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder, choose_precision, cpu_has_bf16

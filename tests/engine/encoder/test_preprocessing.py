@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+
 from sightline.encoder.artifact import Preprocessing, View
 from sightline.encoder.preprocessing import prepare
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import GOLDEN, MANIFEST, open_artifact
 from sightline.encoder.golden import Golden

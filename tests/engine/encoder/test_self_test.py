@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
 from sightline.encoder import Encoder, Vectors, Views
 from sightline.encoder.artifact import Artifact, Manifest, open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder, cpu_has_bf16

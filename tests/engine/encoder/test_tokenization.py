@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from sightline.encoder.artifact import TOKENIZER, TextHandling
 from sightline.encoder.tokenization import TextTokenizer
 from sightline.errors import ModelError

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sentence_transformers import SentenceTransformer
+
 from sightline.encoder import Encoder, Views
 from sightline.encoder.artifact import Artifact
 from sightline.encoder.preprocessing import prepare

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient
+
 from sightline.identity import point_id
 from sightline.index import CollectionSpec, Point, VectorIndex
 from sightline.index.edge_client import EdgeClient

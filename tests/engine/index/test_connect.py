@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from sightline.errors import SettingsError
 from sightline.index.connect import open_index
 from sightline.index.edge_client import EdgeClient

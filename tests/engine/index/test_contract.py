@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+
 from sightline.errors import (
     BadRequest,
     CollectionNotFound,

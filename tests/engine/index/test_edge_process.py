@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 import pytest
+
 from sightline.errors import SettingsError, Unavailable
 from sightline.index import CollectionSpec, Point, SearchQuery, wire
 from sightline.index.edge_collections import EdgeCollections

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sightline.index import CollectionSpec, Point, VectorIndex
 from sightline.index.filters import All, Condition, Filter, Not, parse_filter
 from sightline.payload import FieldType, indexed_fields

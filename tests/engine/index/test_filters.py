@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+
 from sightline.errors import BadRequest, FieldNotIndexed
 from sightline.index.filters import (
     MAX_CONDITIONS,

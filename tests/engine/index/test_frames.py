@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+
 from sightline.index.frames import receive_frame, send_frame
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
+
 from sightline.errors import BadRequest, CollectionNotFound, SightlineError, Unavailable
 from sightline.index import CollectionSpec, SearchQuery
 from sightline.index.server import QdrantServer

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from sightline.errors import (
     BadRequest,
     CollectionNotFound,

@@ -4,6 +4,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+
 from sightline.pictures import Picture, PictureLimits, open_picture
 
 STORED_FROM_UPRIGHT = {

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+
 from sightline.errors import BadPicture, FailureReason
 from sightline.pictures import Picture, PictureLimits, open_picture, register_decoders
 

@@ -2,6 +2,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+
 from sightline.pictures.structure import Structure, check_structure
 
 FORMATS = {

@@ -3,6 +3,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
+
 from sightline.pictures.thumbnails import make_thumbnail
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from redis import Redis
+
 from sightline.queue.ledger import Ledger, connect_redis
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from threading import Thread
 
 import pytest
+
 from sightline.errors import FailureReason, JobNotFound, Unavailable
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job, JobError, JobRequest, JobState
 from sightline.queue.ledger import Ledger, connect_redis

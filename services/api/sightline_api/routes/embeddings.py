@@ -7,8 +7,8 @@ import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from sightline.errors import NotFound
 
+from sightline.errors import NotFound
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.query import decode_base64
 from sightline_api.search_models import Text

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+
 from sightline.errors import ImageNotFound
 from sightline.index import SortKey, StoredPoint
-
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.images import Image

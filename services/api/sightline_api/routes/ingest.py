@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import anyio.to_thread
 from fastapi import APIRouter, File, Form, Response, UploadFile
 from pydantic import BaseModel, ConfigDict, Field
+
 from sightline.identity import point_id
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.messages import FolderSource
 from sightline.settings import CollectionName
-
 from sightline_api import ingesting
 from sightline_api.gateway import GatewayDep
 from sightline_api.job_resource import JobResource

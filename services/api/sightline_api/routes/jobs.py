@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
+
 from sightline.errors import FailureReason
 from sightline.queue.jobs import JobState
-
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import GatewayDep
 from sightline_api.job_resource import JobResource

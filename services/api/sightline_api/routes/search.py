@@ -4,8 +4,8 @@ import base64
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from sightline.index.filters import parse_filter
 
+from sightline.index.filters import parse_filter
 from sightline_api.gateway import GatewayDep
 from sightline_api.grammar import parse_query
 from sightline_api.parameters import CollectionDep, FilterDep

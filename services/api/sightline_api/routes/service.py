@@ -6,9 +6,9 @@ from typing import Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
+
 from sightline.encoder.artifact import Checks, Preprocessing
 from sightline.errors import SightlineError
-
 from sightline_api.access import RequireKey
 from sightline_api.gateway import Gateway, GatewayDep
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import torch
+
 from sightline.encoder.artifact import (
     FILES,
     GOLDEN,
@@ -28,7 +29,6 @@ from sightline.encoder.self_test import self_test
 from sightline.errors import ModelError
 from sightline.identity import sha256_of_file
 from sightline.settings import Precision
-
 from sightline_embedder.models.catalog import STARTER, CatalogEntry, entry_for
 from sightline_embedder.models.parity import LOWEST_BF16_COSINE, measure, record_golden
 from sightline_embedder.models.reference import Reference

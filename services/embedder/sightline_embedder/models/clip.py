@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
 from sightline.encoder import Vectors
 from sightline.encoder.artifact import Preprocessing, TextHandling, View
 from sightline.encoder.torch import load_sentence_transformer, set_padding
 from sightline.errors import ModelError
 from sightline.settings import Precision
-from torch import Tensor, nn
-from torch.nn.functional import normalize
-
 from sightline_embedder.models.catalog import CatalogEntry
 from sightline_embedder.models.hub import hub_has, is_cached
 from sightline_embedder.models.reference import NormalisedPixels, Reference, digest_of

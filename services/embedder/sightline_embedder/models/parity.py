@@ -2,6 +2,7 @@
 
 import numpy as np
 from PIL import Image
+
 from sightline.encoder.artifact import Artifact, Checks
 from sightline.encoder.golden import Golden
 from sightline.encoder.openvino import OpenVinoEncoder, cpu_has_bf16
@@ -9,7 +10,6 @@ from sightline.encoder.preprocessing import prepare
 from sightline.encoder.self_test import lowest_cosine
 from sightline.errors import ModelError
 from sightline.settings import Precision
-
 from sightline_embedder.models.golden_inputs import TEXTS, golden_pictures
 from sightline_embedder.models.reference import Reference
 

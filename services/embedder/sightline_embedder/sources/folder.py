@@ -6,7 +6,6 @@ from pathlib import Path
 
 from sightline.file_uri import path_of, uri_of
 from sightline.roots import within_roots
-
 from sightline_embedder.errors import SourceError
 from sightline_embedder.sources import Listed
 

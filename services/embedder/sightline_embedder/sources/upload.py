@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from sightline.queue.messages import StoredUpload
-
 from sightline_embedder.sources import Listed
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 from rich.console import Console
+
 from sightline.logs import configure_logging
 from sightline.settings import Settings, read_settings
-
 from sightline_local.client import ApiClient
 from sightline_local.commands.index import start_jobs
 from sightline_local.commands.job_progress import follow_jobs

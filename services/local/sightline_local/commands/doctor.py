@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from sightline.errors import SightlineError
 from sightline.settings import read_settings
-
 from sightline_local.commands.options import DEFAULT_DATA, AsJson
 from sightline_local.commands.output import print_json, print_table
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
 from sightline.file_uri import path_of
 from sightline.identity import sha256_of_file
 from sightline_embedder.sources.folder import FolderListing
-
 from sightline_local.client import ApiClient, ApiFailure
 from sightline_local.commands.job_progress import follow_jobs
 from sightline_local.commands.options import DEFAULT_URL, AsJson, Collection, Url, client

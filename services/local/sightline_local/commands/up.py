@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
 from sightline.logs import configure_logging
 from sightline.settings import read_settings
-
 from sightline_local.commands.options import DEFAULT_DATA
+from sightline_local.errors import StartError
 
 
 def up(
@@ -19,9 +20,7 @@ def up(
     model: Annotated[str | None, typer.Option(help="Model: a name, or a folder.")] = None,
     photos: Annotated[
         list[Path] | None,
-        typer.Option(
-            exists=True, file_okay=False, help="Folder to allow for import and to index now; repeatable."
-        ),
+        typer.Option(help="Folder to allow for import and to index now; repeatable."),
     ] = None,
 ) -> None:
     """Run Sightline on this machine until ctrl-C."""
@@ -31,4 +30,12 @@ def up(
     changed = {name: value for name, value in given.items() if value is not None}
     settings = read_settings().model_copy(update=changed)
     configure_logging(settings.log_level, "up")
-    run_stack(settings, data, photos or [])
+    run_stack(settings, data, [_folder(path) for path in photos or []])
+
+
+def _folder(path: Path) -> Path:
+    # Not left to the shell: in `PHOTOS=~/Pictures` not every shell expands the tilde.
+    folder = path.expanduser().resolve()
+    if not folder.is_dir():
+        raise StartError(f"There is no folder {folder} to index. Name another with --photos.")
+    return folder
