@@ -30,12 +30,12 @@ class Stack:
     api: httpx.Client
     log: Path
 
-    def child(self, module: str) -> psutil.Process:
-        """The child process that runs `module`."""
+    def child(self, name: str) -> psutil.Process:
+        """The child process that runs a module, or is `redis-server`."""
         for process in psutil.Process(self.process.pid).children():
-            if module in process.cmdline():
+            if name in process.cmdline() or process.name() == name:
                 return process
-        raise AssertionError(f"no child runs {module}:\n{self.log.read_text()[-3000:]}")
+        raise AssertionError(f"no child runs {name}:\n{self.log.read_text()[-3000:]}")
 
     def family(self) -> list[psutil.Process]:
         """The supervisor and everything below it."""

@@ -36,15 +36,17 @@ def assert_gone(processes: Sequence[psutil.Process]) -> None:
     assert not alive, [process.cmdline() for process in alive]
 
 
-@pytest.mark.parametrize("module", ["sightline_embedder", "sightline.index.edge_process", "sightline_api"])
+@pytest.mark.parametrize(
+    "child", ["sightline_embedder", "sightline.index.edge_process", "sightline_api", "redis-server"]
+)
 def test_a_killed_child_is_replaced_and_the_job_ends(
-    run_stack: Any, tmp_path: Path, many_pictures: Path, module: str
+    run_stack: Any, tmp_path: Path, many_pictures: Path, child: str
 ) -> None:
     with run_stack(tmp_path / "data", many_pictures) as stack:
         job_id = stack.ingest(many_pictures)
         await_some_indexed(stack, job_id, at_least=32)
-        below = stack.child(module).children(recursive=True)
-        stack.child(module).send_signal(signal.SIGKILL)
+        below = stack.child(child).children(recursive=True)
+        stack.child(child).send_signal(signal.SIGKILL)
 
         job = stack.ended_job(job_id, WITHIN_S)
 

@@ -23,7 +23,7 @@ def test_falls_back_to_starter_within_seconds(tmp_path: Path) -> None:
     decision = decide(None, tmp_path)
 
     assert decision.source == "starter"
-    assert decision.fallback
+    assert decision.may_fall_back
     assert time.monotonic() - started < 10
 
 
@@ -34,7 +34,7 @@ def test_artifact_in_the_data_folder_is_kept(tmp_path: Path, starter_artifact: P
 
     assert decision.artifact is not None
     assert decision.artifact.path == tmp_path / "starter"
-    assert not decision.fallback
+    assert not decision.may_fall_back
 
 
 def test_broken_artifact_is_not_kept(tmp_path: Path, starter_artifact: Path) -> None:

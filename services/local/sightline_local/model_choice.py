@@ -19,18 +19,10 @@ _log = structlog.get_logger(__name__)
 
 PREFERRED = "clip-ViT-B-32"
 FALLBACK_NOTICE = (
-    "No CLIP model is on this machine and the model hub cannot be reached: using starter, a small model for "
+    "No CLIP model could be had, from this machine or from the model hub: using starter, a small model for "
     "first steps that knows about 1,000 kinds of things."
 )
 _LAST_USED = "last-used"
-
-
-@dataclass(frozen=True)
-class ModelChoice:
-    """The model to run; `fallback` when it is `starter` because nothing better was at hand."""
-
-    artifact: Artifact
-    fallback: bool
 
 
 @dataclass(frozen=True)
@@ -39,23 +31,35 @@ class Decision:
 
     source: str
     artifact: Artifact | None
-    fallback: bool
+    may_fall_back: bool = False
+    """Nobody asked for this model, so `starter` will do if it cannot be built."""
 
     def __str__(self) -> str:
         """The decision in words."""
         where = f"in {self.artifact.path}" if self.artifact else "to be built at the first start"
-        why = " (no CLIP model on this machine, and no model hub can be reached)" if self.fallback else ""
-        return f"{self.source}, {where}{why}"
+        return f"{self.source}, {where}"
 
 
-def choose_model(wanted: str | None, models: Path) -> ModelChoice:
-    """Decide, and build what is not there yet; raises StartError."""
-    decision = decide(wanted, models)
-    if decision.fallback:
-        _log.warning("fell_back_to_starter", notice=FALLBACK_NOTICE)
-    artifact = decision.artifact or _build(decision.source, models)
+def choose_model(wanted: str | None, models: Path) -> Artifact:
+    """The model to run: decided, and built if it is not there yet; raises StartError."""
+    artifact = _carry_out(decide(wanted, models), models)
     (models / _LAST_USED).write_text(artifact.path.name)
-    return ModelChoice(artifact, decision.fallback)
+    return artifact
+
+
+def _carry_out(decision: Decision, models: Path) -> Artifact:
+    if decision.artifact is not None:
+        return decision.artifact
+    if not decision.may_fall_back:
+        return _build(decision.source, models)
+    if decision.source != STARTER:
+        try:
+            return _build(decision.source, models)
+        except StartError as error:
+            # The hub may fail half-way, or the local cache may have only a part of the model.
+            _log.warning("model_build_failed", model=decision.source, detail=str(error))
+    _log.warning("fell_back_to_starter", notice=FALLBACK_NOTICE)
+    return _build(STARTER, models)
 
 
 def decide(wanted: str | None, models: Path) -> Decision:
@@ -66,10 +70,10 @@ def decide(wanted: str | None, models: Path) -> Decision:
     if wanted is not None:
         return _decide_named(wanted, models)
     if kept := _kept(models):
-        return Decision(kept.manifest.name, kept, fallback=False)
+        return Decision(kept.manifest.name, kept)
     if is_cached(PREFERRED) or hub_has(PREFERRED):
-        return Decision(PREFERRED, None, fallback=False)
-    return Decision(STARTER, None, fallback=True)
+        return Decision(PREFERRED, None, may_fall_back=True)
+    return Decision(STARTER, None, may_fall_back=True)
 
 
 def _decide_named(wanted: str, models: Path) -> Decision:
@@ -77,16 +81,16 @@ def _decide_named(wanted: str, models: Path) -> Decision:
     path = Path(wanted).expanduser()
     try:
         if (path / MANIFEST).is_file():
-            return Decision(wanted, open_artifact(path), fallback=False)
+            return Decision(wanted, open_artifact(path))
         built = models / _folder_name(wanted)
         if (built / MANIFEST).is_file() and not path.is_dir():
-            return Decision(wanted, open_artifact(built), fallback=False)
+            return Decision(wanted, open_artifact(built))
     except ModelError as error:
         raise StartError(str(error)) from error
     if path.is_dir():
-        return Decision(str(path.resolve()), None, fallback=False)
+        return Decision(str(path.resolve()), None)
     if wanted == STARTER or is_cached(wanted) or hub_has(wanted):
-        return Decision(wanted, None, fallback=False)
+        return Decision(wanted, None)
     raise StartError(
         f"Model '{wanted}' is neither a folder here nor in the local cache of models, and the model hub does "
         f"not have it or cannot be reached. Name a folder in SIGHTLINE_MODEL or --model, or use '{STARTER}'."

@@ -47,8 +47,8 @@ def running_stack(settings: Settings, data: Path, photos: Sequence[Path]) -> Ite
     check_bind(settings)
     check_port(settings.host, settings.port)
     with open_data_folder(data) as folder:
-        choice = choose_model(settings.model, folder.models)
-        stack = build_stack(folder, choice, settings, [*settings.import_roots, *photos])
+        artifact = choose_model(settings.model, folder.models)
+        stack = build_stack(folder, artifact, settings, [*settings.import_roots, *photos])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stack.stopping.set())
         try:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 
+from sightline.encoder.artifact import Artifact
 from sightline.errors import Unavailable
 from sightline.index.edge_client import EdgeClient
 from sightline.settings import Settings
 from sightline_local.data_folder import DataFolder
-from sightline_local.model_choice import ModelChoice
 from sightline_local.redis_child import RedisChild
 from sightline_local.supervisor import Child, Supervisor
 
@@ -19,7 +19,7 @@ _PROBE_TIMEOUT_S = 2.0
 
 
 def build_stack(
-    folder: DataFolder, model: ModelChoice, settings: Settings, import_roots: Sequence[Path]
+    folder: DataFolder, artifact: Artifact, settings: Settings, import_roots: Sequence[Path]
 ) -> Supervisor:
     """A supervisor over Redis, the index process, an embedder and the gateway, not started yet."""
     redis = RedisChild(folder)
@@ -28,7 +28,7 @@ def build_stack(
         "SIGHTLINE_DATA_DIR": str(folder.root),
         "SIGHTLINE_REDIS_URL": redis.url,
         "SIGHTLINE_INDEX_SOCKET": str(socket),
-        "SIGHTLINE_MODEL": str(model.artifact.path),
+        "SIGHTLINE_MODEL": str(artifact.path),
         "SIGHTLINE_IMPORT_ROOTS": _json_list(import_roots),
         "SIGHTLINE_LOG_LEVEL": settings.log_level,
         "SIGHTLINE_HOST": settings.host,

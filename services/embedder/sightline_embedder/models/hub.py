@@ -1,6 +1,8 @@
 """Is a model of the hub at hand? Answered before torch is imported, in seconds."""
 
 import os
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 import httpx
 from huggingface_hub import constants, try_to_load_from_cache
@@ -29,6 +31,16 @@ def hub_has(name: str) -> bool:
     for a name that cannot be one of the hub."""
     if name.count("/") > 1 or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return False
+    answers: SimpleQueue[bool] = SimpleQueue()
+    # In a thread: looking a host's name up has no time limit of its own.
+    Thread(target=lambda: answers.put(_asks_hub(name)), name="hub-probe", daemon=True).start()
+    try:
+        return answers.get(timeout=_PROBE_S)
+    except Empty:
+        return False
+
+
+def _asks_hub(name: str) -> bool:
     try:
         answer = httpx.get(f"{constants.ENDPOINT}/api/models/{repository(name)}", timeout=_PROBE_S)
     except httpx.HTTPError:
