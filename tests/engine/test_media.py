@@ -1,5 +1,6 @@
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -158,24 +159,25 @@ def test_a_stream_that_breaks_off_keeps_nothing_and_says_why(store: MediaStore, 
     assert files_in(root) == []
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process can grow beyond 1,000 bytes."""
+    """No file of this process can grow beyond 1,000 bytes: not a fixture, or pytest's own output would
+    be such a file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_disk_that_takes_no_more_is_the_store_s_fault(
-    store: MediaStore, root: Path, full_disk: None
-) -> None:
+def test_a_disk_that_takes_no_more_is_the_store_s_fault(store: MediaStore, root: Path) -> None:
     for _ in range(2):
-        with pytest.raises(Unavailable, match="media store"):
+        with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_original("images", SHA256, DATA)
-        with pytest.raises(Unavailable, match="media store"):
+        with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_original_stream("images", [DATA] * 10, max_bytes=1 << 20)
-        with pytest.raises(Unavailable, match="media store"):
+        with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_thumbnail("images", IMAGE_ID, DATA)
     assert files_in(root) == []
 

@@ -329,6 +329,7 @@ def test_processes_import_only_what_decoding_needs(decoder: PictureDecoder) -> N
 
 
 PARENT = """
+import signal
 import sys
 from pathlib import Path
 from sightline.decoder import PictureDecoder
@@ -337,6 +338,7 @@ from sightline.errors import BadPicture
 from sightline.pictures import PictureLimits
 from decode_faults import decode_or_misbehave
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 preprocessing = Preprocessing(
     size=32, views=("center_crop",), resample="bicubic", mean=(0, 0, 0), std=(1, 1, 1)
 )
