@@ -1,7 +1,5 @@
 """From the parts of a query to the one vector that is searched for."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
-from sightline.errors import BadRequest, ImageNotFound, QueryCancelsOut
+from sightline.errors import ImageNotFound, QueryCancelsOut
 from sightline.index import VectorIndex
 from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, TextPart
 
@@ -41,7 +39,7 @@ class QueryEncoder:
     def encode(self, collection: str, parts: Sequence[Part]) -> EncodedQuery:
         """The normalised sum of the parts' unit vectors by weight.
 
-        Raises QueryCancelsOut, ImageNotFound, BadPicture, or BadRequest for what is not base64.
+        Raises QueryCancelsOut, ImageNotFound or BadPicture.
         """
         stored = self._stored_vectors(collection, parts)
         vectors = np.stack([self._vector(part, stored) for part in parts])
@@ -69,7 +67,7 @@ class QueryEncoder:
             case ImageIdPart():
                 return stored[str(part.image_id)]
             case ImageBytesPart():
-                return self.picture_vector(decode_base64(part.image_base64))
+                return self.picture_vector(part.image_base64)
 
     def _encode_text(self, text: str) -> NDArray[np.float32]:
         vector: NDArray[np.float32] = self._encoder.encode_texts([text])[0]
@@ -98,12 +96,3 @@ class QueryEncoder:
             for number, part in enumerate(parts)
             if isinstance(part, TextPart) and self._encoder.exceeds_context(part.text)
         ]
-
-
-def decode_base64(text: str) -> bytes:
-    """Bytes of standard base64, with or without a `data:` prefix; raises BadRequest."""
-    body = text.partition(",")[2] if text.startswith("data:") else text
-    try:
-        return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
-        raise BadRequest(f"image_base64 is not base64: {error}.") from error

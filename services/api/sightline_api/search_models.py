@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from sightline.index.filters import Filter
 from sightline.settings import CollectionName
+from sightline_api.base64_picture import Base64Picture
 from sightline_api.images import Image
 
 MAX_PARTS = 32
@@ -40,7 +41,7 @@ class ImageIdPart(_Part):
 class ImageBytesPart(_Part):
     """Pictures like one that comes with the request."""
 
-    image_base64: Annotated[str, Field(min_length=1)]
+    image_base64: Base64Picture
 
 
 def _kind(part: object) -> str | None:

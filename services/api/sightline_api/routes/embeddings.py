@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import NotFound
+from sightline_api.base64_picture import Base64Picture
 from sightline_api.gateway import Gateway, GatewayDep
-from sightline_api.query import decode_base64
 from sightline_api.search_models import Text
 
 router = APIRouter(prefix="/v1", tags=["embeddings"])
@@ -23,7 +23,7 @@ class ImageInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    image_base64: Annotated[str, Field(min_length=1)]
+    image_base64: Base64Picture
 
 
 class EmbeddingsRequest(BaseModel):
@@ -72,7 +72,7 @@ def embed(gateway: GatewayDep, body: EmbeddingsRequest) -> EmbeddingsResponse:
 def _vector(gateway: Gateway, one: str | ImageInput) -> NDArray[np.float32]:
     if isinstance(one, str):
         return gateway.queries.text_vector(one)
-    return gateway.queries.picture_vector(decode_base64(one.image_base64))
+    return gateway.queries.picture_vector(one.image_base64)
 
 
 def _encoded(vector: NDArray[np.float32], encoding: Literal["float", "base64"]) -> list[float] | str:

@@ -1,6 +1,5 @@
 """Search by words, by pictures and by both."""
 
-import base64
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
@@ -61,7 +60,7 @@ def search_by_image(
 ) -> SearchResponse:
     """Search by a picture in a form, and by words too if `q` is there."""
     data = file.file.read(gateway.settings.max_picture_bytes + 1)
-    parts: list[Part] = [ImageBytesPart(image_base64=base64.b64encode(data).decode(), weight=weight)]
+    parts: list[Part] = [ImageBytesPart(image_base64=data, weight=weight)]
     if q:
         parts += parse_query(q)
     tree = parse_filter(filter) if filter else None

@@ -20,13 +20,17 @@ def build(
         str, typer.Argument(metavar="NAME_OR_DIR", help="`starter`, a hub name, or a model's folder.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.")],
+    json: AsJson = False,
 ) -> None:
     """Convert a model to an artifact and check it against sentence-transformers."""
     from sightline_embedder.models.build import build_artifact
 
     console = Console(stderr=True)
     artifact = build_artifact(source, out, progress=lambda line: console.print(f"  {line}", style="dim"))
-    console.print(f"{artifact.manifest.name}: space {artifact.manifest.space}, in {artifact.path}")
+    if json:
+        print_json(artifact.manifest.model_dump(mode="json", exclude={"files"}))
+    else:
+        console.print(f"{artifact.manifest.name}: space {artifact.manifest.space}, in {artifact.path}")
 
 
 @app.command()
