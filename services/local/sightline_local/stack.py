@@ -16,6 +16,8 @@ from sightline_local.redis_child import RedisChild
 from sightline_local.supervisor import Child, Supervisor
 
 _PROBE_TIMEOUT_S = 2.0
+EMBEDDER_NICENESS = 10
+"""People wait for searches, and nobody for the next picture: the embedder takes what the others leave."""
 
 
 def build_stack(
@@ -52,6 +54,7 @@ def build_stack(
                 module="sightline_embedder",
                 environment={**environment, "SIGHTLINE_SOLE_EMBEDDER": "true"},
                 ready=lambda: True,
+                niceness=EMBEDDER_NICENESS,
             ),
             Child(
                 name="api",

@@ -26,13 +26,14 @@ MAX_QUICK_DEATHS = 5
 
 @dataclass
 class Child:
-    """A process to keep running. `ready` says whether it can be used."""
+    """A process to keep running. `ready` says whether it can be used; `niceness` is that of nice(1)."""
 
     name: str
     module: str
     environment: Mapping[str, str]
     ready: Callable[[], bool]
     arguments: Sequence[str] = ()
+    niceness: int = 0
     process: "subprocess.Popen[bytes] | None" = None
     started_at: float = 0.0
     quick_deaths: int = field(default=0)
@@ -77,6 +78,8 @@ class Supervisor:
     def _spawn(self, child: Child) -> None:
         command = [sys.executable, "-m", child.module, *child.arguments]
         child.process = start_child(command, {**os.environ, **child.environment}, self._pipe)
+        niceness = max(child.niceness, os.getpriority(os.PRIO_PROCESS, 0))
+        os.setpriority(os.PRIO_PROCESS, child.process.pid, niceness)
         child.started_at = time.monotonic()
 
     def _await_ready(self, child: Child) -> None:
