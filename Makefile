@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 MEMBERS := services/engine services/api services/embedder services/local
 
-.PHONY: install demo run test test-all check format bench clean
+.PHONY: install demo run test test-all test-compose check format bench clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/installed
@@ -38,6 +38,10 @@ test: install
 
 test-all: install
 	@SIGHTLINE_TEST_LONG=1 $(BIN)/python -m pytest
+
+# Needs a Docker Engine with Compose; builds every image and starts, kills and scales them.
+test-compose: install
+	@SIGHTLINE_TEST_COMPOSE=1 $(BIN)/python -m pytest -s tests/compose/test_compose_lab.py
 
 check: install
 	@$(BIN)/ruff format --check --quiet

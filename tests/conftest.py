@@ -3,6 +3,11 @@
 import fcntl
 import hashlib
 import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -34,6 +39,34 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         child.ensure()
         yield child.url
         child.stop()
+
+
+@pytest.fixture(scope="session")
+def qdrant_double_url() -> Iterator[str]:
+    """The address of a double of a Qdrant server (tests/compose/qdrant_double.py)."""
+    memory = Path("/dev/shm")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="sl-", dir=memory if memory.is_dir() else None) as folder:
+        command = [sys.executable, str(_ROOT / "tests/compose/qdrant_double.py"), "--folder", folder]
+        with subprocess.Popen([*command, "--port", str(port)]) as double:
+            try:
+                _await_port(port, double)
+                yield f"http://127.0.0.1:{port}"
+            finally:
+                double.terminate()
+
+
+def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the process that should listen has ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"nothing listens on port {port}")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """Who may call, from where, and what an address that others can reach demands."""
 
+import secrets
+
 import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
@@ -55,5 +57,29 @@ def test_without_a_key_only_loopback_is_served(host: str, fine: bool) -> None:
     else:
         with pytest.raises(SettingsError, match="SIGHTLINE_API_KEY"):
             check_bind(open_to_all)
-    check_bind(Settings(host=host, api_key=SecretStr("key")))
+    check_bind(Settings(host=host, api_key=SecretStr(secrets.token_hex())))
     check_bind(Settings(host=host, allow_anonymous=True))
+
+
+@pytest.mark.parametrize(
+    ("unsafe", "named"),
+    [
+        ({"api_key": SecretStr("")}, "SIGHTLINE_API_KEY is a placeholder"),
+        ({"api_key": SecretStr("change-me-change-me")}, "SIGHTLINE_API_KEY is a placeholder"),
+        ({"api_key": SecretStr("f3b9")}, "SIGHTLINE_API_KEY is short"),
+        ({"qdrant_api_key": SecretStr("your-key")}, "SIGHTLINE_QDRANT_API_KEY is a placeholder"),
+        ({"redis_url": "redis://:password@redis:6379/0"}, "SIGHTLINE_REDIS_URL is a placeholder"),
+    ],
+)
+def test_others_are_not_served_with_secrets_anybody_could_guess(
+    unsafe: dict[str, object], named: str
+) -> None:
+    safe = Settings(
+        host="0.0.0.0",
+        api_key=SecretStr(secrets.token_hex()),
+        qdrant_api_key=SecretStr(secrets.token_hex()),
+        redis_url=f"redis://:{secrets.token_hex()}@redis:6379/0",
+    )
+    check_bind(safe)
+    with pytest.raises(SettingsError, match=named):
+        check_bind(safe.model_copy(update=unsafe))

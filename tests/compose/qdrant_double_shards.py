@@ -126,8 +126,10 @@ class Shards:
             return [_record(one) for one in self._named(name).shard.retrieve(list(ids), True, with_vector)]
 
     def query(self, name: str, body: Json) -> list[Json]:
+        told = body["query"]
+        vector = told["nearest"] if isinstance(told, dict) else told
         request = edge.QueryRequest(
-            query=edge.Query.Nearest(body["query"]),
+            query=edge.Query.Nearest(vector),
             filter=_filter(body.get("filter")),
             limit=body["limit"],
             offset=body.get("offset") or 0,
@@ -136,10 +138,10 @@ class Shards:
         )
         with self._lock:
             found = self._named(name)
-            if len(body["query"]) != found.about["vectors"]["size"]:
+            if len(vector) != found.about["vectors"]["size"]:
                 raise Refused(400, "Wrong input: Vector dimension error")
             return [
-                {"id": one.id, "version": one.version, "score": one.score, "payload": one.payload}
+                {"id": str(one.id), "version": one.version, "score": one.score, "payload": one.payload}
                 for one in found.shard.query(request)
             ]
 

@@ -24,4 +24,4 @@ def ledger(redis: Redis) -> Ledger:
 
 @pytest.fixture
 def broker(redis_url: str) -> Celery:
-    return create_broker(redis_url)
+    return create_broker(redis_url, visibility_timeout_s=60)

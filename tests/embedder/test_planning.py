@@ -116,7 +116,7 @@ def test_queue_is_rebuilt_from_the_ledger_whatever_was_in_it(
     redis.delete(Queue.INGEST.value)
     redis.hset("unacked", "tag", "a message that nobody acknowledged")
 
-    rebuild_queue(redis, broker, ledger)
+    rebuild_queue(redis, broker, ledger, batches_in_flight=4)
 
     assert sorted(one["batch_id"] for one in messages(redis, Queue.INGEST)) == [0, 2]  # type: ignore[type-var]
     assert messages(redis, Queue.PLAN) == [{"job_id": job_id}]

@@ -11,6 +11,9 @@ from sightline.settings import read_settings
 from sightline_api.app import create_app
 from sightline_api.binding import check_bind
 
+DRAIN_S = 25
+"""At SIGTERM, requests in flight have this long to end: less than what Docker waits before it kills."""
+
 
 def main() -> int:
     """Serve until SIGTERM; 2 when it cannot start, with the reason on standard error."""
@@ -24,7 +27,14 @@ def main() -> int:
         sys.stderr.write(f"sightline api: {error}\n")
         return 2
     server = uvicorn.Server(
-        uvicorn.Config(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
     )
     server.run()
     return 0 if server.started else 2

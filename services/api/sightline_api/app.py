@@ -3,18 +3,23 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from threading import Event, Thread
 
 import anyio.to_thread
+import structlog
 from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sightline.settings import Settings
+from sightline.waiting import await_services
 from sightline_api.access import RequireKey
 from sightline_api.body_limit import BodyLimitMiddleware
-from sightline_api.gateway import open_gateway
+from sightline_api.gateway import Gateway, open_gateway
 from sightline_api.problems import install_problem_handlers
 from sightline_api.request_id import RequestIdMiddleware
 from sightline_api.routes import embeddings, images, ingest, jobs, search, service
+
+_log = structlog.get_logger(__name__)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -25,7 +30,12 @@ def create_app(settings: Settings) -> FastAPI:
         with open_gateway(settings) as gateway:
             await anyio.to_thread.run_sync(gateway.decoder.warm)
             app.state.gateway = gateway
-            yield
+            stopping = Event()
+            Thread(target=_say_when_ready, args=(gateway, stopping), daemon=True).start()
+            try:
+                yield
+            finally:
+                stopping.set()
 
     app = FastAPI(
         title="Sightline",
@@ -42,3 +52,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(routes.router, dependencies=[RequireKey])
     app.include_router(service.router)
     return app
+
+
+def _say_when_ready(gateway: Gateway, stopping: Event) -> None:
+    """Log what the gateway waits for at its start; it answers meanwhile, and says that it is not ready."""
+    services = {"Redis": gateway.ledger.ping, "the index": gateway.index.ping}
+    if await_services(services, stopping):
+        _log.info("gateway_ready", model=gateway.encoder.manifest.name)

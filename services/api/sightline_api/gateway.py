@@ -73,7 +73,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
             decoder=decoder,
             index=index,
             ledger=Ledger(connect_redis(settings.redis_url), timedelta(days=settings.job_retention_days)),
-            broker=create_broker(settings.redis_url),
+            broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
             media=FolderMediaStore(settings.media_dir),
             queries=QueryEncoder(encoder, decoder, index),
         )

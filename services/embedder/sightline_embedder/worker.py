@@ -8,8 +8,8 @@ from threading import Event
 
 import structlog
 from celery import Celery
-from celery.exceptions import SecurityWarning
-from celery.signals import worker_shutting_down
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
+from celery.signals import setup_logging, worker_shutting_down
 
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
@@ -17,7 +17,7 @@ from sightline.encoder.artifact import open_artifact
 from sightline.encoder.registry import open_encoder
 from sightline.errors import SettingsError
 from sightline.index import CollectionSpec, VectorIndex
-from sightline.index.connect import open_index
+from sightline.index.connect import INGESTING, open_index
 from sightline.media import FolderMediaStore
 from sightline.payload import indexed_fields
 from sightline.pictures import PictureLimits
@@ -25,10 +25,13 @@ from sightline.queue.broker import create_broker
 from sightline.queue.ledger import Ledger, connect_redis
 from sightline.queue.messages import Queue
 from sightline.settings import Settings
+from sightline.waiting import await_services
 from sightline_embedder.batches import BatchRunner
+from sightline_embedder.health import Heartbeat, send_heartbeat
 from sightline_embedder.indexing import BatchIndexer
 from sightline_embedder.planning import Planner
 from sightline_embedder.reading import PictureReader
+from sightline_embedder.reconciling import Reconciler
 from sightline_embedder.recovery import rebuild_queue
 from sightline_embedder.tasks import register_tasks
 
@@ -53,7 +56,7 @@ def run_worker(settings: Settings) -> None:
         raise SettingsError("SIGHTLINE_REDIS_URL is not set: an embedder takes its jobs from Redis.")
     parts = _build_parts(settings)
     redis = connect_redis(settings.redis_url)
-    broker = create_broker(settings.redis_url)
+    broker = create_broker(settings.redis_url, settings.visibility_timeout_s)
     ledger = Ledger(redis, timedelta(days=settings.job_retention_days))
     planner = Planner(
         ledger,
@@ -64,12 +67,24 @@ def run_worker(settings: Settings) -> None:
     )
     stopping = Event()
     register_tasks(broker, planner, _build_runner(settings, ledger, parts), stopping)
-    if settings.sole_embedder:
-        rebuild_queue(redis, broker, ledger)
-    _log.info("embedder_ready", model=parts.encoder.manifest.name, numerics=parts.encoder.numerics)
+    reconciler = Reconciler(
+        redis,
+        broker,
+        ledger,
+        batches_in_flight=settings.batches_in_flight,
+        every_s=settings.visibility_timeout_s,
+    )
     try:
+        _await_services(settings, ledger, stopping)
+        if settings.sole_embedder:
+            rebuild_queue(redis, broker, ledger, settings.batches_in_flight)
+        reconciler.start(stopping)
+        if settings.heartbeat_file is not None:
+            send_heartbeat(broker, Heartbeat(settings.heartbeat_file))
+        _log.info("embedder_ready", model=parts.encoder.manifest.name, numerics=parts.encoder.numerics)
         _consume(broker, stopping)
     finally:
+        stopping.set()
         parts.decoder.close()
         parts.index.close()
 
@@ -88,7 +103,16 @@ def _build_parts(settings: Settings) -> _Parts:
     )
     encoder = open_encoder(artifact.path, settings)
     decoder.warm()
-    return _Parts(encoder, decoder, open_index(settings))
+    return _Parts(encoder, decoder, open_index(settings, INGESTING))
+
+
+def _await_services(settings: Settings, ledger: Ledger, stopping: Event) -> None:
+    # A client of its own, which says soon that nothing answers.
+    index = open_index(settings)
+    try:
+        await_services({"Redis": ledger.ping, "the index": index.ping}, stopping)
+    finally:
+        index.close()
 
 
 def _build_runner(settings: Settings, ledger: Ledger, parts: _Parts) -> BatchRunner:
@@ -112,6 +136,10 @@ def _consume(broker: Celery, stopping: Event) -> None:
     """Take messages until SIGTERM, then finish the batches at hand or leave them to be sent again."""
     # Celery warns of running as root because pickle would be dangerous then; we take JSON alone.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    # It would say at each loss of the connection that a later Celery cancels tasks then.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    # With a receiver Celery leaves our logs alone; it would set the root logger's level.
+    setup_logging.connect(lambda **_: None, weak=False)
     worker = broker.Worker(
         pool="threads",
         concurrency=BATCHES_AT_ONCE,
@@ -119,8 +147,10 @@ def _consume(broker: Celery, stopping: Event) -> None:
         without_heartbeat=True,
         without_gossip=True,
         without_mingle=True,
-        loglevel="WARNING",
         quiet=True,
     )
     worker_shutting_down.connect(lambda **_: stopping.set(), weak=False)
     worker.start()
+    if not stopping.is_set():
+        _log.error("consumer_ended", reason="The log above says why; this embedder must be started again.")
+        raise SystemExit(1)

@@ -34,8 +34,10 @@ def configure_logging(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for talkative in ("celery.utils.functional", "httpx"):
+    for talkative in ("celery", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # It warns of every message that is given back, which those who give it back have logged.
+    logging.getLogger("celery.app.trace").setLevel(logging.ERROR)
 
 
 def _name_service(service: str) -> structlog.typing.Processor:

@@ -66,7 +66,10 @@ class Settings(BaseSettings):
     batch_pictures: Annotated[int, Field(ge=1, le=512)] = 32
     batches_in_flight: Annotated[int, Field(ge=1)] = 16
     job_retention_days: Annotated[int, Field(ge=1)] = 30
+    visibility_timeout_s: Annotated[int, Field(ge=1)] = 60
+    """A message that an embedder took and has not acknowledged is delivered again after this."""
     sole_embedder: bool = False
+    heartbeat_file: Path | None = None
 
     # The gateway
     host: str = "127.0.0.1"

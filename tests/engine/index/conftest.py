@@ -123,9 +123,8 @@ def index(request: pytest.FixtureRequest, fast_folder: Path) -> Iterator[VectorI
                 made = ServerIndex(_OneAtATime(QdrantClient(":memory:")))
             case _:
                 url = os.environ.get("SIGHTLINE_TEST_QDRANT_URL")
-                if url is None:
-                    pytest.skip("SIGHTLINE_TEST_QDRANT_URL names no Qdrant server")
-                made = ServerIndex.at(url)
+                key = os.environ.get("SIGHTLINE_TEST_QDRANT_API_KEY")
+                made = ServerIndex.at(url or request.getfixturevalue("qdrant_double_url"), api_key=key)
         stack.callback(made.close)
         yield made
 

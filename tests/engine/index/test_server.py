@@ -23,8 +23,8 @@ QUERY = SearchQuery(np.ones(4, np.float32), "space-a", 3)
 
 
 @contextmanager
-def serving(status: int, hold: Event | None = None) -> Iterator[str]:
-    """A server that answers everything with one status, after `hold`."""
+def serving(status: int | list[int], hold: Event | None = None) -> Iterator[str]:
+    """A server that answers with one status, or with each in turn until the last; after `hold`."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version: ClassVar[str] = "HTTP/1.1"
@@ -32,8 +32,9 @@ def serving(status: int, hold: Event | None = None) -> Iterator[str]:
         def do_GET(self) -> None:
             if hold is not None:
                 hold.wait(10)
-            body = b'{"status": {"error": "as told"}, "result": null}'
-            self.send_response(status)
+            told = status if isinstance(status, int) else status.pop(0) if len(status) > 1 else status[0]
+            body = b'{"status": "as told", "result": {"collections": []}}'
+            self.send_response(told)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -48,9 +49,11 @@ def serving(status: int, hold: Event | None = None) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,23 @@ def test_a_server_that_hangs() -> None:
             index.ping()
         hold.set()
         index.close()
+
+
+def test_a_passing_failure_is_waited_out() -> None:
+    statuses = [503, 429, 502, 200]
+    with serving(statuses) as url:
+        server = QdrantServer.at(url, api_key=None, timeout_s=2, patience_s=10)
+        assert server.names() == []
+        server.close()
+    assert statuses == [200]
+
+
+def test_patience_ends() -> None:
+    with serving(503) as url:
+        server = QdrantServer.at(url, api_key=None, timeout_s=2, patience_s=0.3)
+        with pytest.raises(Unavailable, match="503"):
+            server.ping()
+        server.close()
 
 
 def test_a_collection_of_somebody_else_is_left_alone() -> None:

@@ -1,11 +1,27 @@
 """The index that the settings name."""
 
+from dataclasses import dataclass
+
 from sightline.errors import SettingsError
 from sightline.index import VectorIndex
 from sightline.settings import Settings
 
 
-def open_index(settings: Settings) -> VectorIndex:
+@dataclass(frozen=True)
+class Waits:
+    """How long a caller of a Qdrant server waits: for one answer, and for one that is worth asking again."""
+
+    answer_s: int
+    patience_s: float
+
+
+SEARCHING = Waits(answer_s=3, patience_s=0.3)
+"""Somebody is waiting. A search makes up to three calls, so that it ends within 10 s, however it ends."""
+INGESTING = Waits(answer_s=30, patience_s=10.0)
+"""A batch that fails is done again from its start, so a call is worth waiting for."""
+
+
+def open_index(settings: Settings, waits: Waits = SEARCHING) -> VectorIndex:
     """The Qdrant server or the index process that the settings name; nothing is connected yet.
 
     Raises SettingsError if they name neither.
@@ -15,7 +31,12 @@ def open_index(settings: Settings) -> VectorIndex:
         from sightline.index.server_index import ServerIndex
 
         key = settings.qdrant_api_key
-        return ServerIndex.at(settings.qdrant_url, api_key=None if key is None else key.get_secret_value())
+        return ServerIndex.at(
+            settings.qdrant_url,
+            api_key=None if key is None else key.get_secret_value(),
+            timeout_s=waits.answer_s,
+            patience_s=waits.patience_s,
+        )
     if settings.index_socket is not None:
         from sightline.index.edge_client import EdgeClient
 

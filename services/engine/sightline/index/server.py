@@ -1,5 +1,6 @@
 """The one door to a Qdrant server: collections and points, over the client's REST interface."""
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -8,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.api_client import MiddlewareT, Send
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
@@ -18,6 +27,7 @@ from sightline.payload import FieldType
 _SERVICE = "Qdrant"
 _SPACE = "sightline.space"
 _FIELD = "sightline.field."
+_OVERLOADED_OR_STARTING = frozenset({429, 502, 503, 504})
 
 
 class QdrantServer:
@@ -28,9 +38,18 @@ class QdrantServer:
         self._client = client
 
     @classmethod
-    def at(cls, url: str, *, api_key: str | None, timeout_s: int) -> Self:
-        """Use the server at `url`; nothing is connected yet."""
-        return cls(QdrantClient(url=url, api_key=api_key, timeout=timeout_s, check_compatibility=False))
+    def at(cls, url: str, *, api_key: str | None, timeout_s: int, patience_s: float = 0.0) -> Self:
+        """Use the server at `url`; nothing is connected yet.
+
+        `timeout_s` bounds one answer. A request that fails sooner is sent again for up to `patience_s`
+        seconds: all of ours may be repeated without harm.
+        """
+        with warnings.catch_warnings():
+            # Within a deployment's own network there is no TLS.
+            warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+            client = QdrantClient(url=url, api_key=api_key, timeout=timeout_s, check_compatibility=False)
+        client.http.client.add_middleware(_repeating(patience_s))
+        return cls(client)
 
     def ping(self) -> None:
         """Return when the server answers."""
@@ -48,20 +67,17 @@ class QdrantServer:
                 if not self._client.collection_exists(name):
                     raise
 
-    def exists(self, name: str) -> bool:
-        """Whether there is a collection of that name."""
-        with _translated():
-            return self._client.collection_exists(name)
-
     def describe(self, name: str, *, count: bool) -> CollectionRecord:
         """Describe one collection; `points` is 0 unless they are to be counted.
 
         Raises BadRequest for a collection that Sightline has not made.
         """
-        if not self.exists(name):
-            raise CollectionNotFound(name)
         with _translated(name):
-            config = self._client.get_collection(name).config
+            try:
+                config = self._client.get_collection(name).config
+            except ValueError as error:
+                # What the client's memory mode says of a name it does not know.
+                raise CollectionNotFound(name) from error
         held = config.metadata or {}
         vectors = config.params.vectors
         if _SPACE not in held or not isinstance(vectors, models.VectorParams):
@@ -180,6 +196,22 @@ class QdrantServer:
     def close(self) -> None:
         """Close the client."""
         self._client.close()
+
+
+def _repeating(patience_s: float) -> MiddlewareT:
+    """A middleware of the client that sends again what failed, and in the end gives what came last."""
+
+    def send(request: Any, send_once: Send) -> Any:
+        attempts = Retrying(
+            retry=retry_if_exception_type(ResponseHandlingException)
+            | retry_if_result(lambda answer: answer.status_code in _OVERLOADED_OR_STARTING),
+            stop=stop_before_delay(patience_s),
+            wait=wait_random_exponential(multiplier=0.1, max=2.0),
+            retry_error_callback=lambda last: last.outcome.result() if last.outcome else None,
+        )
+        return attempts(send_once, request)
+
+    return send
 
 
 @contextmanager

@@ -49,9 +49,11 @@ class ServerIndex:
         self._remembered: dict[str, tuple[float, CollectionRecord]] = {}
 
     @classmethod
-    def at(cls, url: str, *, api_key: str | None = None, timeout_s: int = TIMEOUT_S) -> Self:
-        """Use the server at `url`; nothing is connected yet."""
-        return cls(QdrantServer.at(url, api_key=api_key, timeout_s=timeout_s))
+    def at(
+        cls, url: str, *, api_key: str | None = None, timeout_s: int = TIMEOUT_S, patience_s: float = 0.0
+    ) -> Self:
+        """Use the server at `url`; nothing is connected yet. For the two times see QdrantServer.at."""
+        return cls(QdrantServer.at(url, api_key=api_key, timeout_s=timeout_s, patience_s=patience_s))
 
     def ping(self) -> None:
         """Return when the server answers."""
@@ -60,9 +62,11 @@ class ServerIndex:
     def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
         """Create the collection and its payload indexes, or check that the one there fits `spec`."""
         check_collection(spec.name, spec.dimension, spec.fields)
-        if not self._server.exists(spec.name):
+        try:
+            held = self._server.describe(spec.name, count=False)
+        except CollectionNotFound:
             self._server.create(spec.name, spec.space, spec.dimension)
-        held = self._server.describe(spec.name, count=False)
+            held = self._server.describe(spec.name, count=False)
         check_space(spec.name, held.space, spec.space)
         check_dimension(spec.name, held.dimension, spec.dimension)
         missing = missing_fields(spec.name, held.fields, spec.fields)

@@ -4,13 +4,12 @@ from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from kombu.transport import TRANSPORT_ALIASES
 
 from sightline.errors import Unavailable
 from sightline.queue.messages import IndexBatch, Message, PlanJob
 
-VISIBILITY_TIMEOUT_S = 60
-"""After this a message that nobody acknowledged is delivered again; above the slowest batch."""
-
+_TRANSPORT = "sightline.queue.transport:RedisTransport"
 # Without these two, kombu returns unacknowledged messages only at every hundredth second.
 _RESTORE = {"unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 # A stopped Redis would otherwise hold a sender for over 40 s.
@@ -22,8 +21,13 @@ _SOCKET = {
 }
 
 
-def create_broker(redis_url: str) -> Celery:
-    """A Celery application on this Redis; `redis_url` is redis://, rediss:// or unix://."""
+def create_broker(redis_url: str, visibility_timeout_s: int) -> Celery:
+    """A Celery application on this Redis; `redis_url` is redis://, rediss:// or unix://.
+
+    A message that nobody acknowledged within `visibility_timeout_s` is delivered again, so that should
+    be above the slowest batch. All who use one Redis must agree on it.
+    """
+    TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), _TRANSPORT))
     app = Celery("sightline", set_as_current=False, broker=_broker_url(redis_url))
     app.conf.update(
         task_serializer="json",
@@ -39,7 +43,7 @@ def create_broker(redis_url: str) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_S, **_RESTORE, **_SOCKET},
+        broker_transport_options={"visibility_timeout": visibility_timeout_s, **_RESTORE, **_SOCKET},
     )
     return app
 

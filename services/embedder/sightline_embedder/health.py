@@ -1,0 +1,98 @@
+"""Whether an embedder still takes messages: a heartbeat from its consumer, and a check of it.
+
+That the process lives says little: consumers have been seen to stall after Redis came back, with
+everything else running. So the heartbeat is written by the loop that takes messages, and carries the
+time of the last message; `python -m sightline_embedder.health` judges it and ends with 0 or 1.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.signals import task_postrun, task_prerun
+from redis.exceptions import RedisError
+
+from sightline.errors import SightlineError
+from sightline.queue.ledger import connect_redis
+from sightline.queue.messages import Queue
+from sightline.settings import Settings, read_settings
+
+BEAT_S = 5.0
+SILENCE_S = 60.0
+"""Without a beat for this long the consumer is stuck, or has no Redis."""
+IDLE_S = 300.0
+"""Messages that wait while none was taken or finished for this long: above the slowest batch."""
+
+
+class Heartbeat:
+    """The file's modification time is the last beat, its content the time of the last message."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+        self._last_message = time.time()
+
+    def beat(self) -> None:
+        """Write the file anew."""
+        self._unfinished.write_text(str(self._last_message))
+        self._unfinished.replace(self._path)
+
+    def note_message(self) -> None:
+        """A message was taken or finished."""
+        self._last_message = time.time()
+
+
+def send_heartbeat(broker: Celery, heartbeat: Heartbeat) -> None:
+    """Have the worker of this application beat from its consumer's loop; call before it starts."""
+
+    class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
+        """Started again with the consumer after each loss of the connection."""
+
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            heartbeat.beat()
+            parent.timer.call_repeatedly(BEAT_S, heartbeat.beat)
+
+    broker.steps["consumer"].add(Beat)
+    task_prerun.connect(lambda **_: heartbeat.note_message(), weak=False)
+    task_postrun.connect(lambda **_: heartbeat.note_message(), weak=False)
+
+
+def find_fault(settings: Settings, now: float) -> str | None:
+    """What is wrong with the embedder of these settings at `now` (Unix time, s), or None."""
+    path = settings.heartbeat_file
+    if path is None or settings.redis_url is None:
+        return "SIGHTLINE_HEARTBEAT_FILE or SIGHTLINE_REDIS_URL is not set."
+    try:
+        last_beat, last_message = path.stat().st_mtime, float(path.read_text())
+    except FileNotFoundError:
+        return "The embedder does not take messages yet."
+    if now - last_beat > SILENCE_S:
+        return f"The consumer has not turned for {now - last_beat:.0f} s: it is stuck, or Redis is away."
+    if now - last_message > IDLE_S and (waiting := _waiting(settings.redis_url)):
+        return f"{waiting} messages wait, and none was taken for {now - last_message:.0f} s."
+    return None
+
+
+def main() -> int:
+    """0 when the embedder is well; 1 and a sentence when it is not."""
+    try:
+        fault = find_fault(read_settings(), time.time())
+    except (SightlineError, RedisError) as error:
+        fault = str(error)
+    if fault is not None:
+        sys.stdout.write(f"{fault}\n")
+    return 0 if fault is None else 1
+
+
+def _waiting(redis_url: str) -> int:
+    redis = connect_redis(redis_url)
+    return sum(int(redis.llen(queue.value)) for queue in Queue)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The reconciler: messages that the ledger owes and that are nowhere are sent again.
+
+A message is lost when Redis or a sender dies between the ledger's record and the message, or when
+Redis comes back without its last second. Sending one too many does no harm: a batch that has its
+outcome is not run again.
+"""
+
+from threading import Event, Thread
+
+import structlog
+from celery import Celery
+from redis import Redis
+
+from sightline.errors import Unavailable
+from sightline.queue.broker import send
+from sightline.queue.ledger import Ledger
+from sightline.queue.messages import Message
+from sightline_embedder.recovery import live_messages, owed_messages
+
+_log = structlog.get_logger(__name__)
+
+SETTLE_S = 1.0
+"""A message on its way from one place to another is in neither; after this it has arrived."""
+
+
+class Reconciler:
+    """Compares the ledger with the queue from time to time, in a thread of its own."""
+
+    def __init__(
+        self, redis: Redis, broker: Celery, ledger: Ledger, *, batches_in_flight: int, every_s: float
+    ) -> None:
+        self._redis = redis
+        self._broker = broker
+        self._ledger = ledger
+        self._batches_in_flight = batches_in_flight
+        self._every_s = every_s
+
+    def start(self, stopping: Event) -> None:
+        """Sweep every `every_s` seconds until `stopping` is set."""
+        Thread(target=self._run, args=(stopping,), name="reconciler", daemon=True).start()
+
+    def sweep(self, stopping: Event) -> int:
+        """Send what is owed and was not to be found twice; how many. Raises Unavailable."""
+        lost = self._missing()
+        if not lost or stopping.wait(SETTLE_S):
+            return 0
+        lost &= self._missing()
+        for message in lost:
+            send(self._broker, message)
+        if lost:
+            _log.warning("messages_sent_again", messages=len(lost))
+        return len(lost)
+
+    def _run(self, stopping: Event) -> None:
+        while not stopping.wait(self._every_s):
+            try:
+                self.sweep(stopping)
+            except Unavailable as error:
+                _log.warning("sweep_put_off", reason=str(error))
+
+    def _missing(self) -> set[Message]:
+        return set(owed_messages(self._ledger, self._batches_in_flight)) - live_messages(self._redis)

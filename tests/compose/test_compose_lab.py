@@ -1,0 +1,340 @@
+"""The deployment, run for real: images built, containers started, killed, scaled and started again.
+
+Needs a Docker Engine and takes minutes: `make test-compose` runs it. Where no image can be pulled the
+override docker-compose.lab.yml puts a double in the place of Qdrant; the model is `starter`.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = ("api", "embedder", "embedder-gpu", "model", "qdrant")
+SERVERS = ("api", "embedder", "redis", "qdrant")
+MAX_API_IMAGE_BYTES = 700_000_000
+HEALTHY_S = 300
+WHEELS_PORT = 18951
+"""The same each time, or the engine would build everything anew."""
+
+
+def _why_not() -> str | None:
+    if os.environ.get("SIGHTLINE_TEST_COMPOSE") != "1":
+        return "builds images and takes minutes: `make test-compose` runs it where a Docker Engine is"
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "version"], capture_output=True).returncode
+    ):
+        return "no Docker Engine answers `docker version`"
+    return None
+
+
+pytestmark = pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
+
+
+class Deployment:
+    """A compose project of its own, with fresh secrets and a folder of pictures."""
+
+    def __init__(self, work: Path, pip_options: str) -> None:
+        self.photos = work / "photos"
+        self.photos.mkdir()
+        env_file = work / "env"
+        subprocess.run(["sh", "scripts/make-env", str(env_file)], cwd=ROOT, check=True, capture_output=True)
+        self.secrets = dict(
+            line.split("=") for line in env_file.read_text().splitlines() if "=" in line[1:30]
+        )
+        self.port = _free_port()
+        self._environment = {
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": "sightline-test",
+            "COMPOSE_FILE": "docker-compose.yml:tests/compose/docker-compose.lab.yml",
+            "COMPOSE_ENV_FILES": str(env_file),
+            "SIGHTLINE_PORT": str(self.port),
+            "PHOTOS": str(self.photos),
+            "PIP_OPTIONS": pip_options,
+        }
+        key = {"Authorization": f"Bearer {self.secrets['SIGHTLINE_API_KEY']}"}
+        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=key, timeout=30)
+
+    def compose(self, *arguments: str, check: bool = True, within_s: float = 900) -> str:
+        """Run `docker compose` and give its output."""
+        ended = subprocess.run(
+            ["docker", "compose", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+        assert not check or ended.returncode == 0, f"{arguments}:\n{ended.stdout}\n{ended.stderr}"
+        return ended.stdout + ended.stderr
+
+    def up(self, *arguments: str) -> None:
+        """`docker compose up`, until everything is healthy; shows the logs when it does not come to that."""
+        ended = self.compose("up", "-d", "--wait", "--wait-timeout", str(HEALTHY_S), *arguments, check=False)
+        states = [one["Health"] for one in self.containers() if one["Service"] != "model"]
+        if set(states) != {"healthy"}:
+            raise AssertionError(ended + self.compose("logs", "--tail", "40"))
+
+    def containers(self) -> list[dict[str, Any]]:
+        """What `docker compose ps` says of each container."""
+        lines = self.compose("ps", "--all", "--format", "json").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def inspect(self, service: str) -> list[dict[str, Any]]:
+        """What the engine says of each container of a service."""
+        names = [one["Name"] for one in self.containers() if one["Service"] == service]
+        said: list[dict[str, Any]] = json.loads(_docker("inspect", *names))
+        return said
+
+    def points(self) -> int:
+        """How many pictures the index holds."""
+        return sum(one["points"] for one in self.api.get("/v1/stats").json()["collections"])
+
+    def ingest(self, folder: str) -> str:
+        """Start a job on a folder below the photos; its id."""
+        source = {"kind": "folder", "path": f"/photos/{folder}"}
+        answer = self.api.post("/v1/ingest", json={"source": source})
+        assert answer.status_code == 202, answer.text
+        job_id: str = answer.json()["id"]
+        return job_id
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """The job's record."""
+        answer = self.api.get(f"/v1/jobs/{job_id}")
+        assert answer.status_code == 200, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def ended_job(self, job_id: str, within_s: float) -> dict[str, Any]:
+        """The job once it has ended."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            job = self.job(job_id)
+            if job["finished_at"]:
+                return job
+            time.sleep(0.5)
+        raise AssertionError(f"{job}\n{self.compose('logs', '--tail', '60', 'embedder', 'api')}")
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[Deployment]:
+    """A deployment whose images are built; taken down with its volumes at the end."""
+    with ExitStack() as stack:
+        # Not pytest's folder: containers run as another user, who must be able to read the pictures.
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-compose-")))
+        work.chmod(0o755)
+        deployment = Deployment(
+            work, " ".join(_served(stack, *one) for one in enumerate(_pip_folders(), WHEELS_PORT))
+        )
+        stack.callback(deployment.api.close)
+        stack.callback(
+            deployment.compose, "--profile", "gpu", "down", "--volumes", "--timeout", "5", check=False
+        )
+        # The double is built on the api's image.
+        for services in (("api",), ("embedder", "embedder-gpu", "model", "qdrant")):
+            deployment.compose("build", "--quiet", *services)
+        yield deployment
+
+
+@pytest.fixture(scope="module")
+def running(deployment: Deployment) -> Deployment:
+    """The deployment, up and healthy, with 100 pictures uploaded through the published port."""
+    deployment.up()
+    files = [("files", (f"{n}.jpg", data)) for n, data in enumerate(map(_picture, range(100)))]
+    answer = deployment.api.post("/v1/images", files=files)
+    assert answer.status_code == 202, answer.text
+    job = deployment.ended_job(answer.json()["id"], within_s=120)
+    assert job["counts"]["indexed"] == 100, job
+    return deployment
+
+
+def test_files_are_clean_and_secrets_are_required(deployment: Deployment) -> None:
+    assert deployment.compose("config", "--quiet") == ""
+    without = subprocess.run(
+        ["docker", "compose", "--env-file", os.devnull, "config", "--quiet"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert without.returncode != 0
+    assert "sh scripts/make-env" in without.stderr
+
+
+def test_images_are_small_and_only_the_builders_hold_torch(deployment: Deployment) -> None:
+    sizes = {
+        name: int(_docker("image", "inspect", f"sightline-{name}", "-f", "{{.Size}}")) for name in IMAGES[:4]
+    }
+    sys.stderr.write(f"\nimage sizes, MB: { {name: size // 1_000_000 for name, size in sizes.items()} }\n")
+    assert sizes["api"] < MAX_API_IMAGE_BYTES
+    look = "import importlib.util as u, sys; sys.exit(u.find_spec('torch') is not None)"
+    has_torch = {
+        name: subprocess.run(
+            [
+                "docker",
+                "run",
+                "--rm",
+                "--network=none",
+                "--entrypoint=python",
+                f"sightline-{name}",
+                "-c",
+                look,
+            ]
+        ).returncode
+        for name in sizes
+    }
+    assert has_torch == {"api": 0, "embedder": 0, "embedder-gpu": 1, "model": 1}
+
+
+def test_pictures_that_went_in_are_found(running: Deployment) -> None:
+    for number in (3, 42, 99):
+        answer = running.api.post("/v1/search/image", files={"file": _picture(number)}, data={"limit": "1"})
+        (hit,) = answer.json()["hits"]
+        assert hit["image"]["sources"][0]["uri"] == f"upload:{number}.jpg"
+        assert hit["score"] > 0.999
+        assert running.api.get(hit["image"]["thumbnail_url"]).headers["content-type"] == "image/webp"
+    assert len(running.api.get("/v1/search", params={"q": "a cat", "limit": 5}).json()["hits"]) == 5
+
+
+def test_containers_are_confined(running: Deployment) -> None:
+    for service in SERVERS:
+        for container in running.inspect(service):
+            host = container["HostConfig"]
+            assert host["ReadonlyRootfs"], service
+            assert host["CapDrop"] == ["ALL"], service
+            assert host["SecurityOpt"] == ["no-new-privileges:true"], service
+            uid = running.compose("exec", "-T", service, "id", "-u").strip()
+            assert uid.isdigit(), service
+            assert uid != "0", service
+            written = running.compose("exec", "-T", service, "touch", "/opt/mark", check=False)
+            assert "Read-only file system" in written, service
+
+
+def test_only_the_api_is_published_and_it_wants_its_key(running: Deployment) -> None:
+    published = {
+        service: [one for one in container["NetworkSettings"]["Ports"].values() if one]
+        for service in SERVERS
+        for container in running.inspect(service)
+    }
+    assert published.pop("api") == [[{"HostIp": "127.0.0.1", "HostPort": str(running.port)}]]
+    assert not any(published.values())
+    answer = httpx.get(f"http://127.0.0.1:{running.port}/v1/stats")
+    assert answer.status_code == 401
+    reply = running.compose("exec", "-T", "-e", "REDISCLI_AUTH=", "redis", "redis-cli", "ping")
+    assert "NOAUTH" in reply
+
+
+def test_placeholder_secrets_are_refused(running: Deployment) -> None:
+    run = ("run", "--rm", "--no-deps", "-T", "-e", "SIGHTLINE_API_KEY=change-me-change-me", "api")
+    said = running.compose(*run, check=False, within_s=60)
+    assert "SIGHTLINE_API_KEY is a placeholder" in said
+
+
+def test_everything_is_kept_over_down_and_up(running: Deployment) -> None:
+    before = running.points()
+    assert before >= 100
+    running.compose("down")
+    started = time.monotonic()
+    running.up()
+    sys.stderr.write(f"\nhealthy again after {time.monotonic() - started:.0f} s\n")
+    assert running.points() == before
+    assert len(running.api.get("/v1/jobs").json()["items"]) >= 1
+    test_pictures_that_went_in_are_found(running)
+
+
+def test_three_embedders_share_the_work(running: Deployment) -> None:
+    _draw(running.photos / "shared", range(1000, 1400))
+    running.up("--scale", "embedder=3")
+    job = running.ended_job(running.ingest("shared"), within_s=180)
+    assert job["counts"]["indexed"] == 400
+    logs = running.compose("logs", "--no-color", "embedder").splitlines()
+    workers = {line.split()[0] for line in logs if "batch_done" in line and job["id"] in line}
+    assert len(workers) == 3
+    running.up("--scale", "embedder=1")
+
+
+def test_nothing_is_lost_when_embedder_and_redis_are_killed(running: Deployment) -> None:
+    _draw(running.photos / "killed", range(2000, 3000))
+    before = running.points()
+    job_id = running.ingest("killed")
+    while running.job(job_id)["counts"]["indexed"] < 150:
+        time.sleep(0.1)
+    running.compose("kill", "-s", "KILL", "embedder", "redis")
+    started = time.monotonic()
+    running.up()
+    job = running.ended_job(job_id, within_s=400)
+    sys.stderr.write(f"\nended {time.monotonic() - started:.0f} s after the kill: {job['counts']}\n")
+    assert job["counts"] == {
+        "total": 1000, "pending": 0, "indexed": 1000, "unchanged": 0, "failed": 0, "canceled": 0
+    }  # fmt: skip
+    assert running.points() == before + 1000
+    assert not running.api.get(f"/v1/jobs/{job_id}/failures").json()["items"]
+
+
+def _picture(number: int) -> bytes:
+    """A picture that no other number gives, as JPEG."""
+    noise = np.random.default_rng(number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    with tempfile.SpooledTemporaryFile() as file:
+        Image.fromarray(noise).resize((240, 240), Image.Resampling.BICUBIC).save(file, "JPEG")
+        file.seek(0)
+        return file.read()
+
+
+def _draw(folder: Path, numbers: range) -> None:
+    folder.mkdir()
+    for number in numbers:
+        (folder / f"{number}.jpg").write_bytes(_picture(number))
+
+
+def _pip_folders() -> list[Path]:
+    """Folders that pip on this machine finds wheels in, which a build cannot see."""
+    found = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.find-links"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [Path(one) for one in found.stdout.split() if Path(one).is_dir()]
+
+
+def _served(stack: ExitStack, port: int, folder: Path) -> str:
+    """The pip option for a folder that is served to builds for as long as `stack` is open."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(folder)))
+    stack.callback(server.server_close)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack.callback(server.shutdown)
+    return f"--find-links http://127.0.0.1:{port}/"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _docker(*arguments: str) -> str:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,106 @@
+"""What the ledger owes and the queue has lost is sent again, and nothing else."""
+
+from threading import Event
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from sightline.errors import Unavailable
+from sightline.queue.broker import send
+from sightline.queue.jobs import Batch, JobRequest
+from sightline.queue.ledger import Ledger, connect_redis
+from sightline.queue.messages import IndexBatch, Item, PlanJob, Queue, UploadSource
+from sightline_embedder import reconciling
+from sightline_embedder.reconciling import Reconciler
+from sightline_embedder.recovery import live_messages, rebuild_queue
+
+IN_FLIGHT = 4
+
+
+@pytest.fixture(autouse=True)
+def settle_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciling, "SETTLE_S", 0.01)
+
+
+@pytest.fixture
+def reconciler(redis: Redis, broker: Celery, ledger: Ledger) -> Reconciler:
+    return Reconciler(redis, broker, ledger, batches_in_flight=IN_FLIGHT, every_s=60)
+
+
+def new_job(ledger: Ledger, batches: int, *, listed: bool) -> str:
+    """A job whose batches are in the ledger and not in the queue."""
+    job_id = ledger.create(JobRequest(collection="images", source=UploadSource(files=()))).id
+    for number in range(batches):
+        item = Item(number=number, uri=f"upload:{number}", sha256="0" * 64)
+        assert ledger.plan_batch(job_id, Batch(id=number, items=(item,)), str(number))
+    if listed:
+        ledger.end_listing(job_id)
+    return job_id
+
+
+def test_lost_batches_are_sent_again_once(redis: Redis, ledger: Ledger, reconciler: Reconciler) -> None:
+    job_id = new_job(ledger, batches=2, listed=True)
+
+    assert reconciler.sweep(Event()) == 2
+    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id=number) for number in range(2)}
+    assert reconciler.sweep(Event()) == 0
+
+
+def test_a_message_that_an_embedder_has_is_not_lost(
+    redis: Redis, ledger: Ledger, broker: Celery, reconciler: Reconciler
+) -> None:
+    job_id = new_job(ledger, batches=1, listed=True)
+    send(broker, IndexBatch(job_id=job_id, batch_id=0))
+    with broker.connection_for_read() as connection:
+        taken = connection.SimpleQueue(Queue.INGEST.value).get(timeout=5)
+        assert redis.llen(Queue.INGEST.value) == 0
+
+        assert reconciler.sweep(Event()) == 0
+        taken.ack()
+    assert reconciler.sweep(Event()) == 1
+
+
+@pytest.mark.parametrize(("in_flight", "planned"), [(0, True), (2, True), (3, False)])
+def test_planning_goes_on_where_there_is_room(
+    redis: Redis, ledger: Ledger, broker: Celery, reconciler: Reconciler, in_flight: int, planned: bool
+) -> None:
+    job_id = new_job(ledger, batches=in_flight, listed=False)
+    for number in range(in_flight):
+        send(broker, IndexBatch(job_id=job_id, batch_id=number))
+
+    assert reconciler.sweep(Event()) == int(planned)
+    assert (PlanJob(job_id=job_id) in live_messages(redis)) == planned
+
+
+def test_a_record_that_is_gone_holds_up_no_other(
+    redis: Redis, ledger: Ledger, reconciler: Reconciler
+) -> None:
+    gone, kept = (new_job(ledger, batches=1, listed=True) for _ in range(2))
+    redis.delete(f"sightline:job:{gone}")
+
+    assert reconciler.sweep(Event()) == 1
+    assert live_messages(redis) == {IndexBatch(job_id=kept, batch_id=0)}
+
+
+def test_nothing_is_sent_while_stopping(redis: Redis, ledger: Ledger, reconciler: Reconciler) -> None:
+    new_job(ledger, batches=1, listed=True)
+    stopping = Event()
+    stopping.set()
+
+    assert reconciler.sweep(stopping) == 0
+    assert live_messages(redis) == set()
+
+
+def test_a_queue_that_does_not_answer() -> None:
+    with pytest.raises(Unavailable, match="the queue"):
+        live_messages(connect_redis("redis://127.0.0.1:1/0"))
+
+
+def test_a_rebuilt_queue_holds_what_is_owed(redis: Redis, ledger: Ledger, broker: Celery) -> None:
+    job_id = new_job(ledger, batches=1, listed=False)
+    send(broker, IndexBatch(job_id="ended", batch_id=7))
+
+    rebuild_queue(redis, broker, ledger, IN_FLIGHT)
+
+    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id=0), PlanJob(job_id=job_id)}
