@@ -10,10 +10,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from redis import Redis
+
+from sightline.queue.ledger import Ledger, connect_redis
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CACHE = _ROOT / ".cache" / "models"
@@ -39,6 +43,20 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         child.ensure()
         yield child.url
         child.stop()
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Redis:
+    """An empty Redis."""
+    client = connect_redis(redis_url)
+    client.flushall()
+    return client
+
+
+@pytest.fixture
+def ledger(redis: Redis) -> Ledger:
+    """The ledger of an empty Redis."""
+    return Ledger(redis, timedelta(days=1))
 
 
 @pytest.fixture(scope="session")

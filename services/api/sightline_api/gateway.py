@@ -19,7 +19,6 @@ from sightline.index import CollectionSpec, VectorIndex
 from sightline.index.connect import open_index
 from sightline.media import FolderMediaStore, MediaStore
 from sightline.payload import indexed_fields
-from sightline.pictures import PictureLimits
 from sightline.queue.broker import create_broker
 from sightline.queue.ledger import Ledger, connect_redis
 from sightline.settings import Settings
@@ -56,14 +55,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
     if settings.model is None:
         raise SettingsError("SIGHTLINE_MODEL is not set: it names the folder of a model artifact.")
     artifact = open_artifact(Path(settings.model))
-    decoder = PictureDecoder(
-        limits=PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels),
-        preprocessing=artifact.manifest.preprocessing,
-        thumbnail_side=settings.thumbnail_side,
-        processes=_DECODE_PROCESSES,
-        timeout_s=settings.decode_timeout_s,
-        memory_bytes=settings.decode_memory_bytes,
-    )
+    decoder = PictureDecoder.of(settings, artifact.manifest.preprocessing, processes=_DECODE_PROCESSES)
     encoder = open_encoder(artifact.path, settings)
     index = open_index(settings)
     try:

@@ -20,7 +20,6 @@ from sightline.index import CollectionSpec, VectorIndex
 from sightline.index.connect import INGESTING, open_index
 from sightline.media import FolderMediaStore
 from sightline.payload import indexed_fields
-from sightline.pictures import PictureLimits
 from sightline.queue.broker import create_broker
 from sightline.queue.ledger import Ledger, connect_redis
 from sightline.queue.messages import Queue
@@ -93,14 +92,8 @@ def _build_parts(settings: Settings) -> _Parts:
     if settings.model is None:
         raise SettingsError("SIGHTLINE_MODEL is not set: it names the folder of a model artifact.")
     artifact = open_artifact(Path(settings.model))
-    decoder = PictureDecoder(
-        limits=PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels),
-        preprocessing=artifact.manifest.preprocessing,
-        thumbnail_side=settings.thumbnail_side,
-        processes=settings.decode_processes,
-        timeout_s=settings.decode_timeout_s,
-        memory_bytes=settings.decode_memory_bytes,
-    )
+    preprocessing = artifact.manifest.preprocessing
+    decoder = PictureDecoder.of(settings, preprocessing, processes=settings.decode_processes)
     encoder = open_encoder(artifact.path, settings)
     decoder.warm()
     return _Parts(encoder, decoder, open_index(settings, INGESTING))

@@ -16,6 +16,7 @@ from sightline.decoder.worker import SERVICE, DecodeWorker
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import Unavailable
 from sightline.pictures import PictureLimits
+from sightline.settings import Settings
 
 __all__ = ["Decoded", "PictureDecoder"]
 
@@ -51,6 +52,18 @@ class PictureDecoder:
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._closed = Event()
         self._lanes = [_Lane(assignment, timeout_s, self._tasks, self._closed) for _ in range(processes)]
+
+    @classmethod
+    def of(cls, settings: Settings, preprocessing: Preprocessing, *, processes: int) -> Self:
+        """A decoder for a model's preprocessing, within the limits of the settings."""
+        return cls(
+            limits=PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels),
+            preprocessing=preprocessing,
+            thumbnail_side=settings.thumbnail_side,
+            processes=processes,
+            timeout_s=settings.decode_timeout_s,
+            memory_bytes=settings.decode_memory_bytes,
+        )
 
     def submit(self, data: bytes, *, thumbnail: bool = True) -> Future[Decoded]:
         """Queue a picture. The future raises BadPicture, or Unavailable when no process can be started
