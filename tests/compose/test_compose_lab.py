@@ -306,13 +306,17 @@ def _draw(folder: Path, numbers: range) -> None:
 
 def _pip_folders() -> list[Path]:
     """Folders that pip on this machine finds wheels in, which a build cannot see."""
-    found = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "get", "global.find-links"],
-        capture_output=True,
-        text=True,
-        check=False,
+    listed = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
-    return [Path(one) for one in found.stdout.split() if Path(one).is_dir()]
+    # Both of pip's own files and of its environment, as `global.find-links='/wheels'`.
+    found = {
+        Path(folder)
+        for line in listed.stdout.splitlines()
+        if line.partition("=")[0].endswith(".find-links")
+        for folder in line.partition("=")[2].strip("'").split()
+    }
+    return sorted(folder for folder in found if folder.is_dir())
 
 
 def _served(stack: ExitStack, port: int, folder: Path) -> str:
