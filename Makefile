@@ -35,6 +35,7 @@ run: install
 
 test: install
 	@$(BIN)/python -m pytest
+	@! docker version >/dev/null 2>&1 || $(MAKE) --no-print-directory test-compose
 
 test-all: install
 	@SIGHTLINE_TEST_LONG=1 $(BIN)/python -m pytest
