@@ -50,7 +50,8 @@ def running_stack(settings: Settings, data: Path, photos: Sequence[Path]) -> Ite
         artifact = choose_model(settings.model, folder.models)
         stack = build_stack(folder, artifact, settings, [*settings.import_roots, *photos])
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stack.stopping.set())
+            # Not in the handler itself: it may interrupt this very thread inside the event's lock.
+            signal.signal(number, lambda *_: Thread(target=stack.stopping.set).start())
         try:
             stack.start()
             yield stack

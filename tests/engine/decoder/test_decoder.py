@@ -329,9 +329,9 @@ def test_processes_import_only_what_decoding_needs(decoder: PictureDecoder) -> N
 
 
 PARENT = """
+import select
 import signal
 import sys
-from pathlib import Path
 from sightline.decoder import PictureDecoder
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import BadPicture
@@ -349,11 +349,15 @@ decoder = PictureDecoder(
 try:
     decoder.submit(b"pid").result()
 except BadPicture as error:
-    print(error.detail, flush=True)
+    pid = error.detail
 if sys.argv[1] == "busy":
     decoder.submit(b"hang")
     decoder.submit(b"hang")
-sys.stdin.read()
+print(pid, flush=True)
+# A signal that comes between Python's last look for one and the system call does not wake a wait
+# without an end.
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    pass
 """
 
 
@@ -370,10 +374,14 @@ def test_no_process_outlives_its_parent(death: signal.Signals, state: str) -> No
     )
     assert parent.stdin is not None
     assert parent.stdout is not None
-    with parent.stdin, parent.stdout:
-        child = int(parent.stdout.readline())
+    try:
+        with parent.stdin, parent.stdout:
+            child = int(parent.stdout.readline())
 
-        parent.send_signal(death)
-        parent.wait(timeout=20)
+            parent.send_signal(death)
+            parent.wait(timeout=20)
 
-        wait_until_gone([child], timeout_s=20)
+            wait_until_gone([child], timeout_s=20)
+    finally:
+        parent.kill()
+        parent.wait()
