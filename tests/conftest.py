@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from sightline.queue.ledger import Ledger, connect_redis
+from sightline.queue.connection import connect_redis
+from sightline.queue.ledger import Ledger
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CACHE = _ROOT / ".cache" / "models"

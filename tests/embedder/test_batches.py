@@ -1,19 +1,28 @@
 """What becomes of a batch when something other than its pictures is wrong."""
 
-from typing import Any, cast
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeAlias, cast
 
 import pytest
+from celery import Celery
+from redis import Redis
 
 from sightline.errors import FailureReason, Unavailable
 from sightline.index import CollectionSpec, VectorIndex
 from sightline.payload import INDEXED_FIELDS
 from sightline.queue.jobs import Batch, BatchOutcome, Job, JobRequest, JobState
 from sightline.queue.ledger import Ledger
-from sightline.queue.messages import Item, UploadSource
-from sightline_embedder.batches import MAX_ATTEMPTS, BatchFailed, BatchRunner
+from sightline.queue.messages import Queue
+from sightline.queue.sources import Item, RecordedSource, SourceKind
+from sightline_embedder.batches import MAX_STARTS, BatchFailed, BatchRunner
+from sightline_embedder.errors import PointsGone
 from sightline_embedder.indexing import BatchIndexer
 
 SPEC = CollectionSpec("images", "model@0123456789abcdef", 4, INDEXED_FIELDS)
+
+
+Run: TypeAlias = Callable[..., None]
 
 
 class Indexer:
@@ -38,15 +47,20 @@ class Index:
         assert spec.space == SPEC.space
 
 
-def runner(ledger: Ledger, indexer: Indexer) -> BatchRunner:
-    return BatchRunner(ledger, cast(BatchIndexer, indexer), cast(VectorIndex, Index()), SPEC)
+@pytest.fixture
+def run(ledger: Ledger, broker: Celery) -> Run:
+    def run(indexer: Indexer, job_id: str, batch_id: str) -> None:
+        one = BatchRunner(ledger, broker, cast(BatchIndexer, indexer), cast(VectorIndex, Index()), SPEC)
+        one.run(job_id, batch_id)
+
+    return run
 
 
 @pytest.fixture
 def job_id(ledger: Ledger) -> str:
-    job = ledger.create(JobRequest(collection="images", source=UploadSource(files=())))
-    items = tuple(Item(number=number, uri=f"upload:{number}", sha256="0" * 64) for number in range(3))
-    ledger.plan_batch(job.id, Batch(id=0, items=items), "2")
+    job = ledger.create(JobRequest(collection="images", source=RecordedSource(kind="upload")))
+    items = tuple(Item(number=number, kind=SourceKind.UPLOAD, uri=f"upload:{number}") for number in range(3))
+    ledger.plan_batch(job.id, Batch(id="0", items=items), "2")
     ledger.end_listing(job.id)
     return job.id
 
@@ -54,41 +68,73 @@ def job_id(ledger: Ledger) -> str:
 DONE = BatchOutcome(indexed=3, unchanged=0)
 
 
-def test_a_batch_with_an_outcome_is_not_run_again(ledger: Ledger, job_id: str) -> None:
+def test_a_batch_with_an_outcome_is_not_run_again(ledger: Ledger, run: Run, job_id: str) -> None:
     indexer = Indexer(DONE)
     for _ in range(3):
-        runner(ledger, indexer).run(job_id, 0)
+        run(indexer, job_id, "0")
 
     assert indexer.runs == 1
     assert ledger.job(job_id).counts.indexed == 3
 
 
-def test_a_missing_service_is_never_blamed_on_a_picture(ledger: Ledger, job_id: str) -> None:
-    indexer = Indexer(*[Unavailable("the index", "gone")] * (MAX_ATTEMPTS + 2), DONE)
-    for _ in range(MAX_ATTEMPTS + 2):
-        with pytest.raises(Unavailable):
-            runner(ledger, indexer).run(job_id, 0)
-    runner(ledger, indexer).run(job_id, 0)
+@pytest.mark.parametrize("error", [Unavailable("the index", "gone"), PointsGone(2)])
+def test_what_is_no_fault_of_the_batch_is_never_blamed_on_a_picture(
+    ledger: Ledger, run: Run, job_id: str, error: Exception
+) -> None:
+    indexer = Indexer(*[error] * (MAX_STARTS + 2), DONE)
+    for _ in range(MAX_STARTS + 2):
+        with pytest.raises((Unavailable, BatchFailed)):
+            run(indexer, job_id, "0")
+    run(indexer, job_id, "0")
 
     assert ledger.job(job_id).state is JobState.SUCCEEDED
 
 
-def test_a_defect_is_tried_again_and_then_recorded_for_every_picture(ledger: Ledger, job_id: str) -> None:
-    indexer = Indexer(ZeroDivisionError("a defect"))
-    for _ in range(MAX_ATTEMPTS - 1):
-        with pytest.raises(BatchFailed):
-            runner(ledger, indexer).run(job_id, 0)
-    runner(ledger, indexer).run(job_id, 0)
+class Poisoned(Indexer):
+    """Fails by a defect on one picture, as often as it meets it."""
+
+    def run(self, job: Job, batch: Batch) -> BatchOutcome:
+        if any(item.number == 1 for item in batch.items):
+            raise ZeroDivisionError("a defect")
+        return BatchOutcome(indexed=len(batch.items), unchanged=0)
+
+
+def test_the_picture_that_fails_its_batch_is_found_and_the_others_go_through(
+    ledger: Ledger, redis: Redis, run: Run, job_id: str
+) -> None:
+    while not ledger.job(job_id).state.final:
+        for batch_id in ledger.pending_batches(job_id):
+            with suppress(BatchFailed):
+                run(Poisoned(), job_id, batch_id)
 
     job = ledger.job(job_id)
-    assert job.state is JobState.FAILED
-    assert job.failures_by_reason == {FailureReason.INTERNAL: 3}
-    (failure, *_) = ledger.failures(job_id, reason=None, after=-1, limit=1)
+    assert (job.state, job.counts.indexed, job.counts.failed) == (JobState.PARTIAL, 2, 1)
+    (failure,) = ledger.failures(job_id, reason=FailureReason.INTERNAL, after=-1, limit=5)
+    assert failure.item.uri == "upload:1"
     assert "ZeroDivisionError: a defect" in failure.detail
-    assert failure.attempts == MAX_ATTEMPTS
+    assert failure.attempts == MAX_STARTS
+    assert redis.llen(Queue.INGEST.value) == 4  # a message for each half of each split
 
 
-def test_a_job_whose_record_expired_is_let_go(ledger: Ledger) -> None:
+def test_a_picture_that_ends_the_process_is_found_without_a_word_from_it(
+    ledger: Ledger, run: Run, job_id: str
+) -> None:
+    whole = ledger.batch(job_id, "0")
+    assert whole is not None
+    good, bad = ledger.split(job_id, whole)[0], ledger.split(job_id, Batch(id="0b", items=whole.items[1:]))[0]
+    for _ in range(MAX_STARTS):
+        ledger.claim(job_id, bad.id)
+    for batch_id in ledger.pending_batches(job_id):
+        run(Indexer(BatchOutcome(indexed=1, unchanged=0)), job_id, batch_id)
+
+    job = ledger.job(job_id)
+    assert good.id != bad.id
+    assert (job.counts.indexed, job.failures_by_reason) == (2, {FailureReason.INTERNAL: 1})
+    (failure,) = ledger.failures(job_id, reason=None, after=-1, limit=1)
+    assert f"ended {MAX_STARTS} times" in failure.detail
+
+
+def test_a_job_whose_record_expired_is_let_go(run: Run) -> None:
     indexer: Any = Indexer(DONE)
-    runner(ledger, indexer).run("gone", 0)
+    run(indexer, "gone", "0")
     assert indexer.runs == 0

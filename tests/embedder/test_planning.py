@@ -8,11 +8,14 @@ import pytest
 from celery import Celery
 from redis import Redis
 
+from sightline.media import FolderMediaStore
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
-from sightline.queue.messages import FolderSource, Queue
+from sightline.queue.messages import Queue
+from sightline.queue.sources import FolderSource, PictureRef, RecordedSource, SourceKind
 from sightline_embedder.planning import Planner
 from sightline_embedder.recovery import rebuild_queue
+from sightline_embedder.sources.opening import SourceOpener
 
 IN_FLIGHT = 3
 
@@ -31,7 +34,8 @@ def job_id(ledger: Ledger, folder: Path) -> str:
 
 
 def planner(ledger: Ledger, broker: Celery, folder: Path) -> Planner:
-    return Planner(ledger, broker, import_roots=(folder,), batch_pictures=4, batches_in_flight=IN_FLIGHT)
+    opener = SourceOpener(ledger, FolderMediaStore(folder / ".media"), [folder])
+    return Planner(ledger, broker, opener=opener, batch_pictures=4, batches_in_flight=IN_FLIGHT)
 
 
 def messages(redis: Redis, queue: Queue) -> list[dict[str, object]]:
@@ -57,7 +61,7 @@ def test_no_more_than_allowed_is_in_flight(
     planner(ledger, broker, folder).plan(job_id)
 
     assert ledger.plan_state(job_id).in_flight == IN_FLIGHT
-    assert [one["batch_id"] for one in reversed(messages(redis, Queue.INGEST))] == [0, 1, 2]
+    assert [one["batch_id"] for one in reversed(messages(redis, Queue.INGEST))] == ["0", "1", "2"]
     assert ledger.job(job_id).counts.total == 4 * IN_FLIGHT
     assert not ledger.job(job_id).total_known
 
@@ -112,12 +116,22 @@ def test_queue_is_rebuilt_from_the_ledger_whatever_was_in_it(
     ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
 ) -> None:
     planner(ledger, broker, folder).plan(job_id)
-    ledger.set_outcome(job_id, 1, BatchOutcome(indexed=4, unchanged=0))
+    ledger.set_outcome(job_id, "1", BatchOutcome(indexed=4, unchanged=0))
     redis.delete(Queue.INGEST.value)
     redis.hset("unacked", "tag", "a message that nobody acknowledged")
 
     rebuild_queue(redis, broker, ledger, batches_in_flight=4)
 
-    assert sorted(one["batch_id"] for one in messages(redis, Queue.INGEST)) == [0, 2]  # type: ignore[type-var]
+    assert sorted(one["batch_id"] for one in messages(redis, Queue.INGEST)) == ["0", "2"]  # type: ignore[type-var]
     assert messages(redis, Queue.PLAN) == [{"job_id": job_id}]
     assert not redis.exists("unacked")
+
+
+def test_recorded_pictures_are_planned_in_their_order(ledger: Ledger, broker: Celery, folder: Path) -> None:
+    refs = [PictureRef(kind=SourceKind.URL, uri=f"https://a/{number}") for number in range(9)]
+    job_id = ledger.create(JobRequest(collection="images", source=RecordedSource(kind="urls")), refs).id
+
+    planner(ledger, broker, folder).plan(job_id)
+
+    batches = [ledger.batch(job_id, batch_id) for batch_id in ledger.pending_batches(job_id)]
+    assert [item.uri for batch in batches if batch for item in batch.items] == [ref.uri for ref in refs]

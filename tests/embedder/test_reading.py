@@ -8,7 +8,7 @@ import pytest
 from sightline.errors import BadPicture, FailureReason
 from sightline.identity import sha256_of
 from sightline.media import FolderMediaStore
-from sightline.queue.messages import Item
+from sightline.queue.sources import Item, Refusal, SourceKind
 from sightline_embedder.reading import PictureReader
 
 LIMIT = 1000
@@ -28,7 +28,7 @@ def reader(root: Path, tmp_path: Path) -> PictureReader:
 
 def reason_of(reader: PictureReader, path: Path) -> FailureReason:
     with pytest.raises(BadPicture) as caught:
-        reader.read("images", Item(number=0, uri=path.as_uri()))
+        reader.read("images", Item(number=0, kind=SourceKind.FOLDER, uri=path.as_uri()))
     assert str(path) in caught.value.detail
     return caught.value.reason
 
@@ -38,7 +38,7 @@ def test_reads_a_file_and_when_it_was_changed(reader: PictureReader, root: Path)
     path.write_bytes(b"data")
     os.utime(path, (1_700_000_000, 1_700_000_000))
 
-    raw = reader.read("images", Item(number=0, uri=path.as_uri()))
+    raw = reader.read("images", Item(number=0, kind=SourceKind.FOLDER, uri=path.as_uri()))
 
     assert raw.data == b"data"
     assert raw.modified_at is not None
@@ -49,12 +49,15 @@ def test_reads_an_upload_from_the_media_store(reader: PictureReader, tmp_path: P
     sha256 = sha256_of(b"data")
     FolderMediaStore(tmp_path / "media").put_original("images", sha256, b"data")
 
-    assert reader.read("images", Item(number=0, uri="upload:a.jpg", sha256=sha256)).data == b"data"
+    assert (
+        reader.read("images", Item(number=0, kind=SourceKind.UPLOAD, uri="upload:a.jpg", sha256=sha256)).data
+        == b"data"
+    )
 
 
 def test_upload_that_was_deleted_meanwhile_is_not_found(reader: PictureReader) -> None:
     with pytest.raises(BadPicture) as caught:
-        reader.read("images", Item(number=0, uri="upload:a.jpg", sha256="0" * 64))
+        reader.read("images", Item(number=0, kind=SourceKind.UPLOAD, uri="upload:a.jpg", sha256="0" * 64))
     assert caught.value.reason is FailureReason.NOT_FOUND
 
 
@@ -83,3 +86,13 @@ def test_file_over_the_limit_is_not_read_whole(reader: PictureReader, root: Path
     with (root / "large.jpg").open("wb") as file:
         file.truncate(1 << 40)
     assert reason_of(reader, root / "large.jpg") is FailureReason.TOO_MANY_BYTES
+
+
+def test_what_was_refused_in_listing_stays_refused(reader: PictureReader, root: Path) -> None:
+    (root / "a.jpg").write_bytes(b"data")
+    refused = Refusal(reason=FailureReason.ARCHIVE_MEMBER_UNSAFE, detail="a link")
+    item = Item(number=0, kind=SourceKind.ARCHIVE, uri=(root / "a.jpg").as_uri(), refused=refused)
+
+    with pytest.raises(BadPicture, match="a link") as caught:
+        reader.read("images", item)
+    assert caught.value.reason is FailureReason.ARCHIVE_MEMBER_UNSAFE

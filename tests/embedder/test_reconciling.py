@@ -8,9 +8,11 @@ from redis import Redis
 
 from sightline.errors import Unavailable
 from sightline.queue.broker import send
+from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import Batch, JobRequest
-from sightline.queue.ledger import Ledger, connect_redis
-from sightline.queue.messages import IndexBatch, Item, PlanJob, Queue, UploadSource
+from sightline.queue.ledger import Ledger
+from sightline.queue.messages import IndexBatch, PlanJob, Queue
+from sightline.queue.sources import Item, RecordedSource, SourceKind
 from sightline_embedder import reconciling
 from sightline_embedder.reconciling import Reconciler
 from sightline_embedder.recovery import live_messages, rebuild_queue
@@ -30,10 +32,10 @@ def reconciler(redis: Redis, broker: Celery, ledger: Ledger) -> Reconciler:
 
 def new_job(ledger: Ledger, batches: int, *, listed: bool) -> str:
     """A job whose batches are in the ledger and not in the queue."""
-    job_id = ledger.create(JobRequest(collection="images", source=UploadSource(files=()))).id
+    job_id = ledger.create(JobRequest(collection="images", source=RecordedSource(kind="upload"))).id
     for number in range(batches):
-        item = Item(number=number, uri=f"upload:{number}", sha256="0" * 64)
-        assert ledger.plan_batch(job_id, Batch(id=number, items=(item,)), str(number))
+        item = Item(number=number, kind=SourceKind.UPLOAD, uri=f"upload:{number}", sha256="0" * 64)
+        assert ledger.plan_batch(job_id, Batch(id=str(number), items=(item,)), str(number))
     if listed:
         ledger.end_listing(job_id)
     return job_id
@@ -43,7 +45,7 @@ def test_lost_batches_are_sent_again_once(redis: Redis, ledger: Ledger, reconcil
     job_id = new_job(ledger, batches=2, listed=True)
 
     assert reconciler.sweep(Event()) == 2
-    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id=number) for number in range(2)}
+    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id=str(number)) for number in range(2)}
     assert reconciler.sweep(Event()) == 0
 
 
@@ -51,7 +53,7 @@ def test_a_message_that_an_embedder_has_is_not_lost(
     redis: Redis, ledger: Ledger, broker: Celery, reconciler: Reconciler
 ) -> None:
     job_id = new_job(ledger, batches=1, listed=True)
-    send(broker, IndexBatch(job_id=job_id, batch_id=0))
+    send(broker, IndexBatch(job_id=job_id, batch_id="0"))
     with broker.connection_for_read() as connection:
         taken = connection.SimpleQueue(Queue.INGEST.value).get(timeout=5)
         assert redis.llen(Queue.INGEST.value) == 0
@@ -67,7 +69,7 @@ def test_planning_goes_on_where_there_is_room(
 ) -> None:
     job_id = new_job(ledger, batches=in_flight, listed=False)
     for number in range(in_flight):
-        send(broker, IndexBatch(job_id=job_id, batch_id=number))
+        send(broker, IndexBatch(job_id=job_id, batch_id=str(number)))
 
     assert reconciler.sweep(Event()) == int(planned)
     assert (PlanJob(job_id=job_id) in live_messages(redis)) == planned
@@ -80,7 +82,7 @@ def test_a_record_that_is_gone_holds_up_no_other(
     redis.delete(f"sightline:job:{gone}")
 
     assert reconciler.sweep(Event()) == 1
-    assert live_messages(redis) == {IndexBatch(job_id=kept, batch_id=0)}
+    assert live_messages(redis) == {IndexBatch(job_id=kept, batch_id="0")}
 
 
 def test_nothing_is_sent_while_stopping(redis: Redis, ledger: Ledger, reconciler: Reconciler) -> None:
@@ -99,8 +101,8 @@ def test_a_queue_that_does_not_answer() -> None:
 
 def test_a_rebuilt_queue_holds_what_is_owed(redis: Redis, ledger: Ledger, broker: Celery) -> None:
     job_id = new_job(ledger, batches=1, listed=False)
-    send(broker, IndexBatch(job_id="ended", batch_id=7))
+    send(broker, IndexBatch(job_id="ended", batch_id="7"))
 
     rebuild_queue(redis, broker, ledger, IN_FLIGHT)
 
-    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id=0), PlanJob(job_id=job_id)}
+    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id="0"), PlanJob(job_id=job_id)}

@@ -20,7 +20,9 @@ from sightline.index.connect import open_index
 from sightline.media import FolderMediaStore, MediaStore
 from sightline.payload import indexed_fields
 from sightline.queue.broker import create_broker
-from sightline.queue.ledger import Ledger, connect_redis
+from sightline.queue.connection import connect_redis
+from sightline.queue.deletions import Deletions
+from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
 from sightline_api.query import QueryEncoder
 
@@ -36,6 +38,7 @@ class Gateway:
     decoder: PictureDecoder
     index: VectorIndex
     ledger: Ledger
+    deletions: Deletions
     broker: Celery
     media: MediaStore
     queries: QueryEncoder
@@ -58,13 +61,16 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
     decoder = PictureDecoder.of(settings, artifact.manifest.preprocessing, processes=_DECODE_PROCESSES)
     encoder = open_encoder(artifact.path, settings)
     index = open_index(settings)
+    redis = connect_redis(settings.redis_url)
+    retention = timedelta(days=settings.job_retention_days)
     try:
         yield Gateway(
             settings=settings,
             encoder=encoder,
             decoder=decoder,
             index=index,
-            ledger=Ledger(connect_redis(settings.redis_url), timedelta(days=settings.job_retention_days)),
+            ledger=Ledger(redis, retention),
+            deletions=Deletions(redis, retention),
             broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
             media=FolderMediaStore(settings.media_dir),
             queries=QueryEncoder(encoder, decoder, index),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -12,8 +13,9 @@ from fastapi import UploadFile
 
 from sightline.errors import BadPicture
 from sightline.queue.broker import send
-from sightline.queue.jobs import Job, JobRequest
-from sightline.queue.messages import FolderSource, PlanJob, StoredUpload, UploadSource
+from sightline.queue.jobs import IdempotencyKey, Job, JobRequest, JobState
+from sightline.queue.messages import PlanJob
+from sightline.queue.sources import FolderSource, PictureRef, SourceKind
 from sightline.roots import real_path, within_roots
 from sightline_api.gateway import Gateway
 from sightline_api.problems import ApiError
@@ -22,11 +24,17 @@ _READ_BYTES = 1 << 20
 _POLL_S = 0.1
 
 
-def start_job(gateway: Gateway, request: JobRequest) -> Job:
+def start_job(
+    gateway: Gateway,
+    request: JobRequest,
+    refs: Iterator[PictureRef] | Sequence[PictureRef] = (),
+    idempotency: IdempotencyKey | None = None,
+) -> Job:
     """Make sure of the collection, record the job, and send the message that plans it."""
     gateway.index.ensure_collection(gateway.collection_spec(request.collection))
-    job = gateway.ledger.create(request)
-    send(gateway.broker, PlanJob(job_id=job.id))
+    job = gateway.ledger.create(request, refs, idempotency)
+    if job.state is JobState.QUEUED:
+        send(gateway.broker, PlanJob(job_id=job.id))
     return job
 
 
@@ -46,9 +54,9 @@ def checked_folder(gateway: Gateway, source: FolderSource) -> FolderSource:
 
 def store_uploads(
     gateway: Gateway, collection: str, files: Sequence[UploadFile], metadata: Sequence[dict[str, Any]]
-) -> UploadSource:
+) -> Sequence[PictureRef]:
     """Write the files to the media store under their hashes; raises ApiError for one too large."""
-    stored: list[StoredUpload] = []
+    stored: list[PictureRef] = []
     for file, about in zip(files, metadata, strict=True):
         name = file.filename or "unnamed"
         try:
@@ -58,8 +66,9 @@ def store_uploads(
         except BadPicture as error:
             detail = f"File '{name}': {error.detail}"
             raise ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error.reason.value, detail) from error
-        stored.append(StoredUpload(sha256=original.sha256, name=name, metadata=about))
-    return UploadSource(files=tuple(stored))
+        uri = f"upload:{quote(name)}"
+        stored.append(PictureRef(kind=SourceKind.UPLOAD, uri=uri, sha256=original.sha256, metadata=about))
+    return stored
 
 
 def metadata_per_file(text: str | None, files: int) -> Sequence[dict[str, Any]]:

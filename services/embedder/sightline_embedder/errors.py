@@ -10,3 +10,10 @@ class SourceError(SightlineError):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+class PointsGone(SightlineError):
+    """Points were removed while a batch wrote to them: the batch is to be run again."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__(f"{points} points were removed while their batch was written; it is run again.")

@@ -16,7 +16,7 @@ from celery.signals import task_postrun, task_prerun
 from redis.exceptions import RedisError
 
 from sightline.errors import SightlineError
-from sightline.queue.ledger import connect_redis
+from sightline.queue.connection import connect_redis
 from sightline.queue.messages import Queue
 from sightline.settings import Settings, read_settings
 

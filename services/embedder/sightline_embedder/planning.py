@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from threading import Lock
 
 import structlog
@@ -12,9 +11,11 @@ from sightline.errors import JobNotFound
 from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, JobError, PlanState
 from sightline.queue.ledger import Ledger
-from sightline.queue.messages import IndexBatch, Item, PlanJob
+from sightline.queue.messages import IndexBatch, PlanJob
+from sightline.queue.sources import Item
 from sightline_embedder.errors import SourceError
-from sightline_embedder.sources import Listed, open_source
+from sightline_embedder.sources import Listed
+from sightline_embedder.sources.opening import SourceOpener
 
 _log = structlog.get_logger(__name__)
 
@@ -31,13 +32,13 @@ class Planner:
         ledger: Ledger,
         broker: Celery,
         *,
-        import_roots: tuple[Path, ...],
+        opener: SourceOpener,
         batch_pictures: int,
         batches_in_flight: int,
     ) -> None:
         self._ledger = ledger
         self._broker = broker
-        self._import_roots = import_roots
+        self._opener = opener
         self._batch_pictures = batch_pictures
         self._batches_in_flight = batches_in_flight
         self._listings: dict[str, tuple[str | None, Iterator[Listed]]] = {}
@@ -92,13 +93,11 @@ class Planner:
             kept = self._listings.pop(job_id, None)
         if kept is not None and kept[0] == cursor:
             return kept[1]
-        source = open_source(self._ledger.job(job_id).request.source, self._import_roots)
-        return source.list(cursor)
+        return self._opener.open(self._ledger.job(job_id)).list(cursor)
 
 
 def _batch(state: PlanState, found: list[Listed]) -> Batch:
     items = tuple(
-        Item(number=number, uri=listed.uri, sha256=listed.sha256, metadata=dict(listed.metadata or {}))
-        for number, listed in enumerate(found, state.next_number)
+        Item(number=number, **dict(listed.ref)) for number, listed in enumerate(found, state.next_number)
     )
-    return Batch(id=state.next_batch, items=items)
+    return Batch(id=str(state.next_batch), items=items)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sightline.errors import BadPicture, FailureReason, NotFound
 from sightline.file_uri import path_of
 from sightline.media import MediaStore
-from sightline.queue.messages import Item
+from sightline.queue.sources import Item
 from sightline.roots import real_path, within_roots
 
 
@@ -33,6 +33,8 @@ class PictureReader:
 
     def read(self, collection: str, item: Item) -> RawPicture:
         """The picture's bytes; raises BadPicture with the reason where there are none to be had."""
+        if item.refused is not None:
+            raise BadPicture(item.refused.reason, item.refused.detail)
         if item.sha256 is not None:
             return self._read_upload(collection, item.sha256)
         return self._read_file(path_of(item.uri))

@@ -10,6 +10,7 @@ import structlog
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_shutting_down
+from redis import Redis
 
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
@@ -21,7 +22,9 @@ from sightline.index.connect import INGESTING, open_index
 from sightline.media import FolderMediaStore
 from sightline.payload import indexed_fields
 from sightline.queue.broker import create_broker
-from sightline.queue.ledger import Ledger, connect_redis
+from sightline.queue.connection import connect_redis
+from sightline.queue.deletions import Deletions
+from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
 from sightline.settings import Settings
 from sightline.waiting import await_services
@@ -32,6 +35,7 @@ from sightline_embedder.planning import Planner
 from sightline_embedder.reading import PictureReader
 from sightline_embedder.reconciling import Reconciler
 from sightline_embedder.recovery import rebuild_queue
+from sightline_embedder.sources.opening import SourceOpener
 from sightline_embedder.tasks import register_tasks
 
 _log = structlog.get_logger(__name__)
@@ -47,6 +51,7 @@ class _Parts:
     encoder: Encoder
     decoder: PictureDecoder
     index: VectorIndex
+    media: FolderMediaStore
 
 
 def run_worker(settings: Settings) -> None:
@@ -60,12 +65,13 @@ def run_worker(settings: Settings) -> None:
     planner = Planner(
         ledger,
         broker,
-        import_roots=tuple(settings.import_roots),
+        opener=SourceOpener(ledger, parts.media, settings.import_roots),
         batch_pictures=settings.batch_pictures,
         batches_in_flight=settings.batches_in_flight,
     )
     stopping = Event()
-    register_tasks(broker, planner, _build_runner(settings, ledger, parts), stopping)
+    runner = _build_runner(settings, ledger, broker, redis, parts)
+    register_tasks(broker, planner, runner, stopping)
     reconciler = Reconciler(
         redis,
         broker,
@@ -96,7 +102,9 @@ def _build_parts(settings: Settings) -> _Parts:
     decoder = PictureDecoder.of(settings, preprocessing, processes=settings.decode_processes)
     encoder = open_encoder(artifact.path, settings)
     decoder.warm()
-    return _Parts(encoder, decoder, open_index(settings, INGESTING))
+    media = FolderMediaStore(settings.media_dir)
+    media.discard_unfinished(older_than_s=_UNFINISHED_S)
+    return _Parts(encoder, decoder, open_index(settings, INGESTING), media)
 
 
 def _await_services(settings: Settings, ledger: Ledger, stopping: Event) -> None:
@@ -108,12 +116,16 @@ def _await_services(settings: Settings, ledger: Ledger, stopping: Event) -> None
         index.close()
 
 
-def _build_runner(settings: Settings, ledger: Ledger, parts: _Parts) -> BatchRunner:
-    media = FolderMediaStore(settings.media_dir)
-    media.discard_unfinished(older_than_s=_UNFINISHED_S)
-    reader = PictureReader(media, settings.import_roots, settings.max_picture_bytes)
+def _build_runner(
+    settings: Settings, ledger: Ledger, broker: Celery, redis: Redis, parts: _Parts
+) -> BatchRunner:
     indexer = BatchIndexer(
-        reader=reader, decoder=parts.decoder, encoder=parts.encoder, index=parts.index, media=media
+        reader=PictureReader(parts.media, settings.import_roots, settings.max_picture_bytes),
+        decoder=parts.decoder,
+        encoder=parts.encoder,
+        index=parts.index,
+        media=parts.media,
+        deletions=Deletions(redis, timedelta(days=settings.job_retention_days)),
     )
     manifest = parts.encoder.manifest
     spec = CollectionSpec(
@@ -122,7 +134,7 @@ def _build_runner(settings: Settings, ledger: Ledger, parts: _Parts) -> BatchRun
         dimension=manifest.dimension,
         fields=indexed_fields(settings.metadata_fields),
     )
-    return BatchRunner(ledger, indexer, parts.index, spec)
+    return BatchRunner(ledger, broker, indexer, parts.index, spec)
 
 
 def _consume(broker: Celery, stopping: Event) -> None:

@@ -13,7 +13,8 @@ SightlineError
 │   └── JobNotFound
 └── BadRequest            a request that cannot be carried out as it stands
     ├── FieldNotIndexed
-    └── QueryCancelsOut
+    ├── QueryCancelsOut
+    └── IdempotencyKeyReused
 """
 
 from collections.abc import Sequence
@@ -135,3 +136,13 @@ class QueryCancelsOut(BadRequest):
 
     def __init__(self) -> None:
         super().__init__("The weights of the query cancel out: nothing is left to search for.")
+
+
+class IdempotencyKeyReused(BadRequest):
+    """An idempotency key came with another request before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another request within the last 24 hours. "
+            "Send a new key with a new request."
+        )

@@ -22,7 +22,7 @@ def make(folder: Path, names: Sequence[str]) -> None:
 
 def listed(folder: Path, *, after: str | None = None, recursive: bool = True) -> list[str]:
     listing = FolderListing(folder, recursive=recursive, roots=[folder])
-    return [str(path_of(one.uri).relative_to(folder)) for one in listing.list(after)]
+    return [str(path_of(one.ref.uri).relative_to(folder)) for one in listing.list(after)]
 
 
 def test_lists_pictures_below_the_folder_by_suffix(tmp_path: Path) -> None:

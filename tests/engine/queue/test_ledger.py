@@ -6,28 +6,38 @@ from threading import Thread
 
 import pytest
 
-from sightline.errors import FailureReason, JobNotFound, Unavailable
-from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job, JobError, JobRequest, JobState
-from sightline.queue.ledger import Ledger, connect_redis
-from sightline.queue.messages import FolderSource, Item
+from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound, Unavailable
+from sightline.queue.connection import connect_redis
+from sightline.queue.jobs import (
+    Batch,
+    BatchOutcome,
+    Failure,
+    IdempotencyKey,
+    Job,
+    JobError,
+    JobRequest,
+    JobState,
+)
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import FolderSource, Item, PictureRef, RecordedSource, SourceKind
 
 REQUEST = JobRequest(collection="images", source=FolderSource(path="/pictures"), tags=("a",))
+
+
+def item(number: int) -> Item:
+    return Item(number=number, kind=SourceKind.FOLDER, uri=f"file:///{number}")
 
 
 def plan(ledger: Ledger, job: Job, items: int) -> Batch:
     state = ledger.plan_state(job.id)
     numbers = range(state.next_number, state.next_number + items)
-    batch = Batch(
-        id=state.next_batch, items=tuple(Item(number=number, uri=f"file:///{number}") for number in numbers)
-    )
+    batch = Batch(id=str(state.next_batch), items=tuple(item(number) for number in numbers))
     assert ledger.plan_batch(job.id, batch, cursor=f"file:///{numbers[-1]}")
     return batch
 
 
 def failure(number: int, reason: FailureReason = FailureReason.TRUNCATED) -> Failure:
-    return Failure(
-        number=number, source=f"file:///{number}", reason=reason, detail="d", attempts=1, at=datetime.now(UTC)
-    )
+    return Failure(item=item(number), reason=reason, detail="d", attempts=1, at=datetime.now(UTC))
 
 
 def test_new_job_is_queued_and_active(ledger: Ledger) -> None:
@@ -47,7 +57,7 @@ def test_planning_counts_and_remembers_where_it_stands(ledger: Ledger) -> None:
     state = ledger.plan_state(job.id)
     assert (state.next_batch, state.next_number, state.in_flight) == (1, 3, 1)
     assert state.cursor == "file:///2"
-    assert ledger.batch(job.id, 0) == batch
+    assert ledger.batch(job.id, "0") == batch
     assert ledger.job(job.id).state is JobState.RUNNING
 
 
@@ -115,7 +125,7 @@ def test_nothing_is_planned_after_the_end(ledger: Ledger) -> None:
     job = ledger.create(REQUEST)
     ledger.end_listing(job.id)
 
-    late = Batch(id=0, items=(Item(number=0, uri="file:///0"),))
+    late = Batch(id="0", items=(item(0),))
     assert not ledger.plan_batch(job.id, late, cursor="x")
     assert ledger.job(job.id).counts.total == 0
 
@@ -156,12 +166,12 @@ def test_failures_come_in_order_of_listing_page_by_page_and_by_reason(ledger: Le
     ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=0, unchanged=0, failures=failures))
 
     first = ledger.failures(job.id, reason=None, after=-1, limit=4)
-    second = ledger.failures(job.id, reason=None, after=first[-1].number, limit=4)
+    second = ledger.failures(job.id, reason=None, after=first[-1].item.number, limit=4)
     odd = ledger.failures(job.id, reason=FailureReason.EMPTY, after=3, limit=2)
 
-    assert [one.number for one in first] == [0, 1, 2, 3]
-    assert [one.number for one in second] == [4, 5, 6, 7]
-    assert [one.number for one in odd] == [5, 7]
+    assert [one.item.number for one in first] == [0, 1, 2, 3]
+    assert [one.item.number for one in second] == [4, 5, 6, 7]
+    assert [one.item.number for one in odd] == [5, 7]
 
 
 def test_jobs_are_listed_newest_first_and_page_by_page(ledger: Ledger) -> None:
@@ -176,6 +186,118 @@ def test_jobs_are_listed_newest_first_and_page_by_page(ledger: Ledger) -> None:
     assert [job.id for job in first] == newest_first[:2]
     assert [job.id for job in rest] == newest_first[2:]
     assert [job.id for job in ended] == [jobs[1].id]
+
+
+def test_stopped_job_cancels_what_nobody_started_and_waits_for_the_rest(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    running, waiting = plan(ledger, job, 3), plan(ledger, job, 4)
+    assert ledger.claim(job.id, running.id) is not None
+
+    ledger.stop(job.id)
+
+    assert ledger.claim(job.id, waiting.id) is None
+    counts = ledger.job(job.id).counts
+    assert (counts.canceled, counts.pending) == (4, 3)
+    assert not ledger.plan_batch(job.id, Batch(id="2", items=(item(7),)), cursor="x")
+    ledger.set_outcome(job.id, running.id, BatchOutcome(indexed=3, unchanged=0))
+    ended = ledger.job(job.id)
+    assert (ended.state, ended.counts.indexed, ended.counts.canceled) == (JobState.CANCELED, 3, 4)
+    assert ledger.active() == []
+
+
+def test_batch_whose_worker_died_is_canceled_when_it_comes_back(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 3)
+    ledger.claim(job.id, batch.id)
+    ledger.stop(job.id)
+    assert not ledger.job(job.id).state.final
+
+    assert ledger.claim(job.id, batch.id) is None
+
+    ended = ledger.job(job.id)
+    assert (ended.state, ended.counts.canceled) == (JobState.CANCELED, 3)
+
+
+def test_stop_with_an_error_fails_the_job_and_an_ended_one_stays(ledger: Ledger) -> None:
+    job, done = ledger.create(REQUEST), ledger.create(REQUEST)
+    plan(ledger, job, 2)
+    ledger.end_listing(done.id)
+    error = JobError(code="storage_full", detail="why")
+
+    ledger.stop(job.id, error)
+    ledger.stop(done.id, error)
+
+    assert (ledger.job(job.id).state, ledger.job(job.id).error) == (JobState.FAILED, error)
+    assert ledger.job(done.id).state is JobState.SUCCEEDED
+
+
+def test_starts_are_counted_released_and_remember_their_defect(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, 2)
+
+    first = ledger.claim(job.id, batch.id)
+    ledger.note_defect(job.id, batch.id, "ValueError: why")
+    second = ledger.claim(job.id, batch.id)
+    ledger.release(job.id, batch.id)
+    third = ledger.claim(job.id, batch.id)
+
+    assert first
+    assert second
+    assert third
+    assert (first.starts, second.starts, third.starts) == (1, 2, 2)
+    assert (first.defect, third.defect) == (None, "ValueError: why")
+
+
+def test_batch_split_to_the_last_picture_still_adds_up(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    whole = plan(ledger, job, 5)
+    ledger.end_listing(job.id)
+
+    todo = [whole]
+    while todo:
+        batch = todo.pop()
+        if len(batch.items) > 1:
+            todo += ledger.split(job.id, batch)
+            assert ledger.split(job.id, batch) == ()
+        else:
+            ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=1, unchanged=0))
+        assert ledger.job(job.id).counts.total == 5
+
+    assert ledger.job(job.id).state is JobState.SUCCEEDED
+    assert ledger.job(job.id).counts.indexed == 5
+
+
+def test_pictures_without_work_count_as_unchanged(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+    assert ledger.plan_batch(job.id, Batch(id="0", items=()), cursor="x", unchanged=7)
+
+    counts = ledger.job(job.id).counts
+    assert (counts.total, counts.unchanged, counts.pending) == (7, 7, 0)
+    assert ledger.plan_state(job.id).in_flight == 0
+
+
+def test_recorded_pictures_come_back_by_their_place(ledger: Ledger) -> None:
+    refs = [PictureRef(kind=SourceKind.URL, uri=f"https://a/{number}") for number in range(1203)]
+    job = ledger.create(JobRequest(collection="images", source=RecordedSource(kind="urls")), iter(refs))
+
+    assert ledger.refs(job.id, 0, 2000) == refs
+    assert ledger.refs(job.id, 1200, 100) == refs[1200:]
+
+
+def test_an_idempotency_key_makes_one_job(ledger: Ledger) -> None:
+    key = IdempotencyKey(key="k", body="b")
+    made: list[str] = []
+    threads = [Thread(target=lambda: made.append(ledger.create(REQUEST, (), key).id)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(made) == 8
+    assert len(set(made)) == 1 == ledger.active_count()
+    assert ledger.create(REQUEST, (), IdempotencyKey(key="other", body="b")).id not in made
+    with pytest.raises(IdempotencyKeyReused):
+        ledger.create(REQUEST, (), IdempotencyKey(key="k", body="another"))
 
 
 def test_unknown_job_is_not_found(ledger: Ledger) -> None:

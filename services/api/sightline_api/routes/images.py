@@ -56,8 +56,12 @@ def get_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) ->
 
 @router.delete("/{image_id}", status_code=HTTPStatus.NO_CONTENT)
 def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> None:
-    """Forget a picture: its point, thumbnail and uploaded copy. Files in folders are not touched."""
+    """Forget a picture: its point, thumbnail and uploaded copy. Files in folders are not touched.
+
+    A batch that has it in hand at this moment takes it back too.
+    """
     point = _point(gateway, collection, image_id)
+    gateway.deletions.record(collection, [point.id])
     gateway.index.delete(collection, [point.id])
     gateway.media.delete(collection, point.id, point.payload.sha256)
 

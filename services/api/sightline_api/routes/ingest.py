@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.identity import point_id
 from sightline.queue.jobs import Job, JobRequest
-from sightline.queue.messages import FolderSource
+from sightline.queue.sources import FolderSource, RecordedSource
 from sightline.settings import CollectionName
 from sightline_api import ingesting
 from sightline_api.gateway import GatewayDep
@@ -72,10 +72,10 @@ async def upload_images(
     about = ingesting.metadata_per_file(metadata, len(files))
 
     def store_and_start() -> Job:
-        source = ingesting.store_uploads(gateway, collection, files, about)
-        return ingesting.start_job(
-            gateway, JobRequest(collection=collection, source=source, tags=tuple(tags))
-        )
+        refs = ingesting.store_uploads(gateway, collection, files, about)
+        source = RecordedSource(kind="upload")
+        request = JobRequest(collection=collection, source=source, tags=tuple(tags))
+        return ingesting.start_job(gateway, request, refs)
 
     job = await anyio.to_thread.run_sync(store_and_start)
     return await _answer(gateway, job, wait_s, response)

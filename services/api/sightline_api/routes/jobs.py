@@ -1,13 +1,13 @@
 """Jobs and what failed in them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from sightline.errors import FailureReason
-from sightline.queue.jobs import JobState
+from sightline.queue.jobs import Failure, JobState
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import GatewayDep
 from sightline_api.job_resource import JobResource
@@ -32,6 +32,11 @@ class FailureResource(BaseModel):
     detail: str
     attempts: int
     at: datetime
+
+    @classmethod
+    def of(cls, failure: Failure) -> Self:
+        """The resource of a failure."""
+        return cls(source=failure.item.uri, **failure.model_dump(exclude={"item"}))
 
 
 class FailureList(BaseModel):
@@ -76,6 +81,6 @@ def list_failures(
     failures = gateway.ledger.failures(job_id, reason=reason, after=after, limit=limit + 1)
     more = len(failures) > limit
     return FailureList(
-        items=[FailureResource(**failure.model_dump(exclude={"number"})) for failure in failures[:limit]],
-        next_cursor=make_cursor(failures[limit - 1].number, request) if more else None,
+        items=[FailureResource.of(failure) for failure in failures[:limit]],
+        next_cursor=make_cursor(failures[limit - 1].item.number, request) if more else None,
     )

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-from sightline.queue.messages import FolderSource, JobSource, UploadSource
+from sightline.queue.sources import PictureRef
 
 
 @dataclass(frozen=True)
 class Listed:
     """One picture found; listing goes on after `cursor`."""
 
-    uri: str
+    ref: PictureRef
     cursor: str
-    sha256: str | None = None
-    metadata: dict[str, object] | None = None
 
 
 class Source(Protocol):
@@ -24,17 +21,7 @@ class Source(Protocol):
     def list(self, after: str | None) -> Iterator[Listed]:
         """Every picture after the cursor `after` (None: from the start), always in the same order.
 
-        Raises SourceError when the place as a whole cannot be listed.
+        What the place holds that cannot be used, as a file that leads out of it, is listed as refused.
+        Raises SourceError when the place as a whole cannot be listed, and Unavailable when a service
+        that keeps pictures does not answer.
         """
-
-
-def open_source(source: JobSource, import_roots: tuple[Path, ...]) -> Source:
-    """The lister for what a job names."""
-    from sightline_embedder.sources.folder import FolderListing
-    from sightline_embedder.sources.upload import UploadListing
-
-    match source:
-        case FolderSource():
-            return FolderListing(Path(source.path), recursive=source.recursive, roots=import_roots)
-        case UploadSource():
-            return UploadListing(source.files)

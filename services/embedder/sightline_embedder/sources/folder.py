@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sightline.file_uri import path_of, uri_of
+from sightline.queue.sources import PictureRef, SourceKind
 from sightline.roots import within_roots
 from sightline_embedder.errors import SourceError
 from sightline_embedder.sources import Listed
@@ -50,7 +51,7 @@ class FolderListing:
             ) from error
         for path in self._walk(entries, resume):
             uri = uri_of(path)
-            yield Listed(uri=uri, cursor=uri)
+            yield Listed(PictureRef(kind=SourceKind.FOLDER, uri=uri), cursor=uri)
 
     def _walk(self, entries: Sequence["os.DirEntry[str]"], resume: Sequence[str]) -> Iterator[Path]:
         """Files in order, those after the path whose parts are `resume`."""

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import FailureReason
-from sightline.queue.messages import Item, JobSource
+from sightline.queue.sources import Item, JobSource
 
 
 class JobState(StrEnum):
@@ -27,7 +27,10 @@ class JobState(StrEnum):
 
 
 class JobRequest(BaseModel):
-    """What a client asked for. `tags` and `metadata` go to every picture the job makes a point of."""
+    """What a client asked for. `tags` and `metadata` go to every picture the job makes a point of.
+
+    Pictures that are indexed already keep their own, or with `update` get what this job brings.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,6 +38,16 @@ class JobRequest(BaseModel):
     source: JobSource
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
+    on_duplicate: Literal["skip", "update"] = "skip"
+
+
+class IdempotencyKey(BaseModel):
+    """A key under which a request makes one job, and the hash of the request's body."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    body: str
 
 
 class Counts(BaseModel):
@@ -90,8 +103,7 @@ class Failure(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    number: int
-    source: str
+    item: Item
     reason: FailureReason
     detail: str
     attempts: int
@@ -105,6 +117,7 @@ class BatchOutcome(BaseModel):
 
     indexed: int
     unchanged: int
+    canceled: int = 0
     failures: tuple[Failure, ...] = ()
 
 
@@ -113,8 +126,26 @@ class Batch(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: int
+    id: str
     items: tuple[Item, ...]
+
+    def halves(self) -> "tuple[Batch, Batch]":
+        """The batch in two, under ids of their own; both hold something if it holds two or more."""
+        middle = len(self.items) // 2
+        return (
+            Batch(id=f"{self.id}a", items=self.items[:middle]),
+            Batch(id=f"{self.id}b", items=self.items[middle:]),
+        )
+
+
+class Claim(BaseModel):
+    """A batch that somebody starts on. `starts` counts this one; `defect` is what ended the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    batch: Batch
+    starts: int
+    defect: str | None
 
 
 class PlanState(BaseModel):

@@ -5,45 +5,48 @@ the planned batches, so a batch that runs twice counts once.
 """
 
 import secrets
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TypeAlias, cast
 
 from redis import Redis
-from redis.exceptions import RedisError
 
-from sightline.errors import FailureReason, JobNotFound, Unavailable
+from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound
 from sightline.queue import ledger_scripts
+from sightline.queue.connection import redis_errors
+from sightline.queue.job_records import (
+    ACTIVE,
+    JOBS,
+    PLAN_FIELDS,
+    job_key,
+    job_keys,
+    new_record,
+    read_job,
+    read_plan_state,
+)
 from sightline.queue.jobs import (
     Batch,
     BatchOutcome,
-    Counts,
+    Claim,
     Failure,
+    IdempotencyKey,
     Job,
     JobError,
     JobRequest,
     JobState,
     PlanState,
 )
+from sightline.queue.sources import PictureRef
 
 _Value: TypeAlias = "bytes | bytearray | memoryview[int] | str | int | float"
 """What redis-py takes as a value."""
 
-_JOBS = "sightline:jobs"
-_ACTIVE = "sightline:jobs:active"
-
-
-def connect_redis(redis_url: str) -> Redis:
-    """A client with bounded waits; connects on first use."""
-    return Redis.from_url(
-        redis_url,
-        decode_responses=True,
-        socket_timeout=5.0,
-        socket_connect_timeout=2.0,
-        health_check_interval=15,
-    )
+_SERVICE = "the job ledger"
+_IDEMPOTENCY_KEPT_S = 24 * 3600
+_UNCREATED_KEPT_S = 3600
+"""References of a job whose record never came, because its maker died, go after this."""
+_REFS_AT_ONCE = 500
 
 
 class Ledger:
@@ -52,44 +55,70 @@ class Ledger:
     def __init__(self, redis: Redis, retention: timedelta) -> None:
         self._redis = redis
         self._retention_s = int(retention.total_seconds())
+        self._create = redis.register_script(ledger_scripts.CREATE)
         self._plan_batch = redis.register_script(ledger_scripts.PLAN_BATCH)
         self._end_listing = redis.register_script(ledger_scripts.END_LISTING)
+        self._stop = redis.register_script(ledger_scripts.STOP)
+        self._claim = redis.register_script(ledger_scripts.CLAIM)
+        self._split = redis.register_script(ledger_scripts.SPLIT)
         self._set_outcome = redis.register_script(ledger_scripts.SET_OUTCOME)
 
     def ping(self) -> None:
         """Return when Redis answers."""
-        with _redis_errors():
+        with redis_errors(_SERVICE):
             self._redis.ping()
 
-    def create(self, request: JobRequest) -> Job:
-        """Record a new job, queued. Ids sort by time of creation."""
-        now = datetime.now(UTC)
+    def create(
+        self,
+        request: JobRequest,
+        refs: Iterator[PictureRef] | Sequence[PictureRef] = (),
+        idempotency: IdempotencyKey | None = None,
+    ) -> Job:
+        """Record a new job, queued. Ids sort by time of creation, which is Redis's.
+
+        `refs` are the pictures of a RecordedSource. Under an idempotency key that made a job already,
+        it is that job; raises IdempotencyKeyReused if the key came with another body then.
+        """
+        with redis_errors(_SERVICE):
+            seconds, microseconds = self._redis.time()
+        now = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
         job_id = f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(6)}"
-        record: dict[_Value, _Value] = {
-            "request": request.model_dump_json(),
-            "state": JobState.QUEUED.value,
-            "created_at": now.isoformat(),
-            "next_batch": 0,
-            "total_known": 0,
-        }
-        record |= dict.fromkeys(Counts.model_fields, 0)
-        with _redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(_key(job_id), mapping=record)
-            pipe.zadd(_JOBS, {job_id: now.timestamp()})
-            pipe.sadd(_ACTIVE, job_id)
-            pipe.zremrangebyscore(_JOBS, 0, now.timestamp() - self._retention_s)
-            pipe.execute()
-        return self.job(job_id)
+        self._record_refs(job_id, iter(refs))
+        args: list[_Value] = [job_id, now.timestamp(), self._retention_s, _IDEMPOTENCY_KEPT_S]
+        args.append(idempotency.body if idempotency else "")
+        for field, value in new_record(request, now).items():
+            args += [field, value]
+        keys = [
+            *job_keys(job_id),
+            JOBS,
+            *([f"sightline:idempotency:{idempotency.key}"] if idempotency else ()),
+        ]
+        with redis_errors(_SERVICE):
+            made = cast(str | None, self._create(keys=keys, args=args))
+        if made is None or idempotency is None:
+            return self.job(job_id)
+        with redis_errors(_SERVICE):
+            self._redis.delete(job_key(job_id, "refs"))
+        body, earlier = made.split(" ")
+        if body != idempotency.body:
+            raise IdempotencyKeyReused
+        return self.job(earlier)
+
+    def refs(self, job_id: str, start: int, count: int) -> Sequence[PictureRef]:
+        """Pictures of a job with a RecordedSource, by their place."""
+        with redis_errors(_SERVICE):
+            records = cast(list[str], self._redis.lrange(job_key(job_id, "refs"), start, start + count - 1))
+        return [PictureRef.model_validate_json(record) for record in records]
 
     def job(self, job_id: str) -> Job:
         """One job; raises JobNotFound."""
-        with _redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hgetall(_key(job_id))
-            pipe.hgetall(_key(job_id, "reasons"))
+        with redis_errors(_SERVICE), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(job_key(job_id))
+            pipe.hgetall(job_key(job_id, "reasons"))
             record, reasons = pipe.execute()
         if not record:
             raise JobNotFound(job_id)
-        return _read_job(job_id, record, reasons)
+        return read_job(job_id, record, reasons)
 
     def list_jobs(self, *, state: JobState | None, before: str | None, limit: int) -> Sequence[Job]:
         """Jobs, newest first, after the one named `before`."""
@@ -107,64 +136,107 @@ class Ledger:
 
     def active(self) -> Sequence[str]:
         """Ids of the jobs that have not ended, oldest first."""
-        with _redis_errors():
-            return sorted(cast(set[str], self._redis.smembers(_ACTIVE)))
+        with redis_errors(_SERVICE):
+            return sorted(cast(set[str], self._redis.smembers(ACTIVE)))
+
+    def active_count(self) -> int:
+        """How many jobs have not ended."""
+        with redis_errors(_SERVICE):
+            return self._redis.scard(ACTIVE)
 
     def plan_state(self, job_id: str) -> PlanState:
         """Where listing the job's source stands; raises JobNotFound."""
-        fields = ("cursor", "next_batch", "total", "total_known", "finished_at", "state")
-        with _redis_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hmget(_key(job_id), *fields)
-            pipe.hlen(_key(job_id, "batches"))
-            (cursor, next_batch, total, listed, finished_at, state), in_flight = pipe.execute()
+        with redis_errors(_SERVICE), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(job_key(job_id), PLAN_FIELDS)
+            pipe.hlen(job_key(job_id, "batches"))
+            values, in_flight = pipe.execute()
+        state = read_plan_state(values, in_flight)
         if state is None:
             raise JobNotFound(job_id)
-        return PlanState(
-            cursor=cursor,
-            next_batch=int(next_batch),
-            next_number=int(total),
-            in_flight=in_flight,
-            listed=listed == "1",
-            final=finished_at is not None,
-        )
+        return state
 
-    def plan_batch(self, job_id: str, batch: Batch, cursor: str) -> bool:
-        """Record a batch before its message is sent; False if another planner was first."""
-        args: list[_Value] = [batch.id, batch.model_dump_json(), len(batch.items), cursor, _now()]
-        with _redis_errors():
-            return bool(self._plan_batch(keys=_keys(job_id), args=args))
+    def plan_batch(self, job_id: str, batch: Batch, cursor: str, *, unchanged: int = 0) -> bool:
+        """Record a batch before its message is sent; False if another planner was first.
+
+        `unchanged` more pictures were listed that need no work; the batch may be empty then.
+        """
+        args: list[_Value] = [
+            batch.id, batch.model_dump_json(), len(batch.items), cursor, _now(), unchanged,
+        ]  # fmt: skip
+        with redis_errors(_SERVICE):
+            return bool(self._plan_batch(keys=job_keys(job_id), args=args))
 
     def end_listing(self, job_id: str, error: JobError | None = None) -> None:
         """Record that the source has no more items, or cannot be listed further."""
-        with _redis_errors():
+        with redis_errors(_SERVICE):
             self._end_listing(
-                keys=_keys(job_id),
+                keys=job_keys(job_id),
                 args=[_now(), self._retention_s, job_id, error.model_dump_json() if error else ""],
             )
 
-    def batch(self, job_id: str, batch_id: int) -> Batch | None:
+    def stop(self, job_id: str, error: JobError | None = None) -> None:
+        """Cancel what nobody has started on; what somebody has ends as it ends.
+
+        With an error the job fails, for a reason that is no picture's. A job that has ended stays so.
+        """
+        with redis_errors(_SERVICE):
+            self._stop(
+                keys=job_keys(job_id),
+                args=[_now(), self._retention_s, job_id, error.model_dump_json() if error else ""],
+            )
+
+    def claim(self, job_id: str, batch_id: str) -> Claim | None:
+        """Start on a batch; None if it has an outcome, or gets one now because the job was stopped."""
+        with redis_errors(_SERVICE):
+            found = cast(
+                tuple[str, int, str | None] | None,
+                self._claim(keys=job_keys(job_id), args=[_now(), self._retention_s, job_id, batch_id]),
+            )
+        if found is None:
+            return None
+        record, starts, defect = found
+        return Claim(batch=Batch.model_validate_json(record), starts=starts, defect=defect)
+
+    def release(self, job_id: str, batch_id: str) -> None:
+        """Take back a start that failed by no fault of the batch."""
+        key = job_key(job_id, "starts")
+        with redis_errors(_SERVICE):
+            if self._redis.hincrby(key, batch_id, -1) <= 0:
+                self._redis.hdel(key, batch_id)
+
+    def note_defect(self, job_id: str, batch_id: str, defect: str) -> None:
+        """Remember what a start ended with, for whoever looks into it."""
+        with redis_errors(_SERVICE):
+            self._redis.hset(job_key(job_id, "starts"), f"{batch_id}:defect", defect)
+
+    def split(self, job_id: str, batch: Batch) -> Sequence[Batch]:
+        """Put two halves in the place of a batch; none of them if it has an outcome meanwhile."""
+        halves = batch.halves()
+        args: list[_Value] = [batch.id]
+        for half in halves:
+            args += [half.id, half.model_dump_json()]
+        with redis_errors(_SERVICE):
+            return halves if self._split(keys=job_keys(job_id), args=args) else ()
+
+    def batch(self, job_id: str, batch_id: str) -> Batch | None:
         """A planned batch, or None once it has an outcome."""
-        with _redis_errors():
-            record = self._redis.hget(_key(job_id, "batches"), str(batch_id))
+        with redis_errors(_SERVICE):
+            record = self._redis.hget(job_key(job_id, "batches"), batch_id)
         return Batch.model_validate_json(record) if record else None
 
-    def pending_batches(self, job_id: str) -> Sequence[int]:
+    def pending_batches(self, job_id: str) -> Sequence[str]:
         """Ids of the batches that have no outcome yet."""
-        with _redis_errors():
-            return sorted(int(batch_id) for batch_id in self._redis.hkeys(_key(job_id, "batches")))
+        with redis_errors(_SERVICE):
+            return sorted(cast(list[str], self._redis.hkeys(job_key(job_id, "batches"))))
 
-    def count_attempt(self, job_id: str, batch_id: int) -> int:
-        """Count one failed attempt at a batch, and say how many there were."""
-        with _redis_errors():
-            return int(self._redis.hincrby(_key(job_id), f"attempts:{batch_id}", 1))
-
-    def set_outcome(self, job_id: str, batch_id: int, outcome: BatchOutcome) -> bool:
+    def set_outcome(self, job_id: str, batch_id: str, outcome: BatchOutcome) -> bool:
         """Set what became of a batch; False, and nothing changes, if that was known already."""
-        args: list[_Value] = [_now(), self._retention_s, job_id, batch_id, outcome.indexed, outcome.unchanged]
+        args: list[_Value] = [_now(), self._retention_s, job_id, batch_id]
+        args += [outcome.indexed, outcome.unchanged, outcome.canceled]
         for failure in outcome.failures:
-            args += [failure.number, failure.reason.value, failure.model_dump_json()]
-        with _redis_errors():
-            return bool(self._set_outcome(keys=_keys(job_id), args=args))
+            args += [failure.item.number, failure.reason.value, failure.model_dump_json()]
+        with redis_errors(_SERVICE):
+            return bool(self._set_outcome(keys=job_keys(job_id), args=args))
 
     def failures(
         self, job_id: str, *, reason: FailureReason | None, after: int, limit: int
@@ -173,67 +245,39 @@ class Ledger:
         self.job(job_id)
         found: list[Failure] = []
         while len(found) < limit:
-            with _redis_errors():
+            with redis_errors(_SERVICE):
                 page = cast(
                     list[str],
                     self._redis.zrangebyscore(
-                        _key(job_id, "failures"), f"({after}", "+inf", start=0, num=limit
+                        job_key(job_id, "failures"), f"({after}", "+inf", start=0, num=limit
                     ),
                 )
             if not page:
                 break
             failures = [Failure.model_validate_json(record) for record in page]
             found += [failure for failure in failures if reason in (None, failure.reason)]
-            after = failures[-1].number
+            after = failures[-1].item.number
         return found[:limit]
+
+    def _record_refs(self, job_id: str, refs: Iterator[PictureRef]) -> None:
+        key = job_key(job_id, "refs")
+        while records := [ref.model_dump_json() for ref in islice(refs, _REFS_AT_ONCE)]:
+            with redis_errors(_SERVICE), self._redis.pipeline(transaction=True) as pipe:
+                pipe.rpush(key, *records)
+                pipe.expire(key, _UNCREATED_KEPT_S)
+                pipe.execute()
 
     def _ids_newest_first(self, before: str | None) -> Iterator[str]:
         page = 100
         start = 0
-        with _redis_errors():
+        with redis_errors(_SERVICE):
             if before is not None:
-                rank = cast(int | None, self._redis.zrevrank(_JOBS, before))
+                rank = cast(int | None, self._redis.zrevrank(JOBS, before))
                 start = 0 if rank is None else rank + 1
-            while ids := cast(list[str], self._redis.zrevrange(_JOBS, start, start + page - 1)):
+            while ids := cast(list[str], self._redis.zrevrange(JOBS, start, start + page - 1)):
                 yield from ids
                 start += page
 
 
-def _read_job(job_id: str, record: dict[str, str], reasons: dict[str, str]) -> Job:
-    return Job(
-        id=job_id,
-        request=JobRequest.model_validate_json(record["request"]),
-        state=JobState(record["state"]),
-        counts=Counts.model_validate({name: record[name] for name in Counts.model_fields}),
-        total_known=record["total_known"] == "1",
-        failures_by_reason={FailureReason(name): int(count) for name, count in reasons.items()},
-        error=JobError.model_validate_json(record["error"]) if "error" in record else None,
-        created_at=datetime.fromisoformat(record["created_at"]),
-        started_at=_time(record.get("started_at")),
-        finished_at=_time(record.get("finished_at")),
-    )
-
-
-def _key(job_id: str, part: str | None = None) -> str:
-    return f"sightline:job:{job_id}" + (f":{part}" if part else "")
-
-
-def _keys(job_id: str) -> list[str]:
-    parts = ("batches", "failures", "reasons")
-    return [_key(job_id), *(_key(job_id, part) for part in parts), _ACTIVE]
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
 def _now() -> str:
-    return datetime.fromtimestamp(time.time(), UTC).isoformat()
-
-
-@contextmanager
-def _redis_errors() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise Unavailable("Redis (the job ledger)", str(error)) from error
+    return datetime.now(UTC).isoformat()

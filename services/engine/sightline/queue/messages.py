@@ -1,9 +1,9 @@
 """What travels through the queue: task names, their queues and bodies. References, never bytes."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 
 class Queue(StrEnum):
@@ -11,54 +11,6 @@ class Queue(StrEnum):
 
     PLAN = "sightline.plan"
     INGEST = "sightline.ingest"
-
-
-class FolderSource(BaseModel):
-    """All pictures below a folder on the embedder's machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["folder"] = "folder"
-    path: str
-    recursive: bool = True
-
-
-class StoredUpload(BaseModel):
-    """One uploaded file, already in the media store under its hash."""
-
-    model_config = ConfigDict(frozen=True)
-
-    sha256: str
-    name: str
-    metadata: dict[str, Any] = Field(default_factory=dict)
-
-
-class UploadSource(BaseModel):
-    """Pictures that came with a request."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["upload"] = "upload"
-    files: tuple[StoredUpload, ...]
-
-
-JobSource = Annotated[FolderSource | UploadSource, Field(discriminator="kind")]
-
-
-class Item(BaseModel):
-    """One picture of a batch, by reference.
-
-    `number` is its place in the job's listing, from 0: what a failure is filed under. `uri` is what
-    a point records as the source: `file:///…`, or `upload:<name>` with the `sha256` under which the
-    media store has the bytes.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int
-    uri: str
-    sha256: str | None = None
-    metadata: dict[str, Any] = Field(default_factory=dict)
 
 
 class PlanJob(BaseModel):
@@ -79,7 +31,7 @@ class IndexBatch(BaseModel):
     queue: ClassVar[Queue] = Queue.INGEST
 
     job_id: str
-    batch_id: int
+    batch_id: str
 
 
 Message = PlanJob | IndexBatch

@@ -57,7 +57,7 @@ def _pictures_of(path: Path) -> Iterator[Path]:
         yield path
         return
     for listed in FolderListing(path, recursive=True, roots=[path]).list(None):
-        yield path_of(listed.uri)
+        yield path_of(listed.ref.uri)
 
 
 def _without_known(api: ApiClient, files: Sequence[Path], collection: str | None) -> Sequence[Path]:

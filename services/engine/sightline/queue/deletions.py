@@ -1,0 +1,44 @@
+"""What was deleted while it may still be on its way in: a late batch must not bring it back."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from redis import Redis
+
+from sightline.queue.connection import redis_errors
+
+_SERVICE = "the record of deletions"
+
+
+class Deletions:
+    """Point ids by the time of their deletion, kept as long as jobs are. Raises Unavailable.
+
+    Whoever deletes records it first and deletes then; whoever inserts looks here afterwards and takes
+    back what it finds. In whatever order the two meet, the point is gone in the end.
+    """
+
+    def __init__(self, redis: Redis, retention: timedelta) -> None:
+        self._redis = redis
+        self._retention_s = retention.total_seconds()
+
+    def record(self, collection: str, ids: Sequence[str]) -> None:
+        """Note that points are being deleted now, by the clock of Redis."""
+        with redis_errors(_SERVICE):
+            seconds, microseconds = self._redis.time()
+            now = seconds + microseconds / 1e6
+            with self._redis.pipeline(transaction=True) as pipe:
+                pipe.zadd(_key(collection), dict.fromkeys(ids, now))
+                pipe.zremrangebyscore(_key(collection), 0, now - self._retention_s)
+                pipe.execute()
+
+    def since(self, collection: str, ids: Sequence[str], moment: datetime) -> set[str]:
+        """Those of `ids` that were deleted after `moment`."""
+        if not ids:
+            return set()
+        with redis_errors(_SERVICE):
+            times = self._redis.zmscore(_key(collection), list(ids))
+        return {one for one, at in zip(ids, times, strict=True) if at and at > moment.timestamp()}
+
+
+def _key(collection: str) -> str:
+    return f"sightline:deleted:{collection}"

@@ -1,0 +1,110 @@
+"""Where the pictures of a job come from, and how one of them is named until it is read."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sightline.errors import FailureReason
+
+
+class SourceKind(StrEnum):
+    """The kinds of place that a point's source can be."""
+
+    FOLDER = "folder"
+    UPLOAD = "upload"
+    URL = "url"
+    ARCHIVE = "archive"
+    BUCKET = "bucket"
+
+
+class Refusal(BaseModel):
+    """Why a picture was refused while its source was listed, before anybody read it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: FailureReason
+    detail: str
+
+
+class PictureRef(BaseModel):
+    """One picture by reference.
+
+    `uri` is what a point records as the source: `file:///…`, `https://…`, `s3://…`, `upload:<name>`, or
+    an archive's URI with the member as fragment. `sha256` is set where the media store has the bytes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: SourceKind
+    uri: str
+    sha256: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    refused: Refusal | None = None
+
+
+class Item(PictureRef):
+    """One picture of a job; `number` is its place in the listing, from 0."""
+
+    number: int
+
+
+class _Place(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FolderSource(_Place):
+    """All pictures below a folder on the embedder's machine.
+
+    With `sync` the index follows the folder: files that did not change are not read, and pictures
+    whose last file is gone are removed.
+    """
+
+    kind: Literal["folder"] = "folder"
+    path: str
+    recursive: bool = True
+    sync: bool = False
+
+
+class _FileSource(_Place):
+    path: str | None = None
+    url: str | None = None
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.path is None) == (self.url is None):
+            raise ValueError("give either path or url")
+        return self
+
+
+class ArchiveSource(_FileSource):
+    """The pictures in a zip, tar or tar.gz file: a file in an import root, or at a URL."""
+
+    kind: Literal["archive"] = "archive"
+
+
+class ManifestSource(_FileSource):
+    """The pictures that a CSV, JSONL or Parquet file names in `image_column`; the rest is metadata."""
+
+    kind: Literal["manifest"] = "manifest"
+    image_column: str = "url"
+
+
+class BucketSource(_Place):
+    """All pictures below a prefix of a bucket: `s3://bucket/prefix`."""
+
+    kind: Literal["bucket"] = "bucket"
+    url: str
+
+
+class RecordedSource(_Place):
+    """Pictures that the ledger lists itself: uploads, URLs, or what is retried of another job."""
+
+    kind: Literal["upload", "urls", "retry"]
+    retry_of: str | None = None
+
+
+JobSource = Annotated[
+    FolderSource | ArchiveSource | ManifestSource | BucketSource | RecordedSource, Field(discriminator="kind")
+]
