@@ -31,6 +31,7 @@ from sightline.waiting import await_services
 from sightline_embedder.batches import BatchRunner
 from sightline_embedder.health import Heartbeat, send_heartbeat
 from sightline_embedder.indexing import BatchIndexer
+from sightline_embedder.leases import keep_leases
 from sightline_embedder.planning import Planner
 from sightline_embedder.reading import PictureReader
 from sightline_embedder.reconciling import Reconciler
@@ -84,6 +85,7 @@ def run_worker(settings: Settings) -> None:
         if settings.sole_embedder:
             rebuild_queue(redis, broker, ledger, settings.batches_in_flight)
         reconciler.start(stopping)
+        keep_leases(broker, settings.visibility_timeout_s)
         if settings.heartbeat_file is not None:
             send_heartbeat(broker, Heartbeat(settings.heartbeat_file))
         _log.info("embedder_ready", model=parts.encoder.manifest.name, numerics=parts.encoder.numerics)

@@ -1,9 +1,29 @@
-"""kombu's Redis transport, kept from ending the worker when Redis goes away."""
+"""kombu's Redis transport: kept from ending the worker when Redis goes away, and with leases."""
 
-from kombu.transport.redis import Channel, Transport
+import time
+
+from kombu.transport.redis import Channel, QoS, Transport
+
+
+class LeasedQoS(QoS):
+    """Messages that were delivered and not acknowledged; each holds a lease of the visibility timeout."""
+
+    def renew_leases(self) -> None:
+        """Have the visibility timeout of all messages in hand begin anew.
+
+        Without it a batch slower than the timeout would be delivered a second time while it runs.
+        """
+        now = time.time()
+        in_hand = dict.fromkeys(tuple(self._delivered), now)
+        if in_hand:
+            with self.channel.conn_or_acquire() as client:
+                # XX: those acknowledged meanwhile stay gone.
+                client.zadd(self.unacked_index_key, in_hand, xx=True)
 
 
 class _Channel(Channel):
+    QoS = LeasedQoS
+
     @property
     def do_restore(self) -> bool:  # type: ignore[override]
         """Whether closing may put back messages that were not acknowledged.
