@@ -86,8 +86,9 @@ def index_and_sample(
             raise RuntimeError(f"counts do not add up: {counts}")
         for name, resident in _resident_mib(stack).items():
             peaks[name] = max(peaks[name], resident)
-        # Points come before the outcome of their batch: read after the counts, they may be ahead.
-        off = max(off, abs(_points(api, collection) - counts["indexed"]))
+        points = _points(api, collection)
+        later = api.get(job["links"]["self"]).raise_for_status().json()["counts"]["indexed"]
+        off = max(off, counts["indexed"] - points, points - later)
         if job["finished_at"]:
             break
         time.sleep(SAMPLE_EVERY_S)

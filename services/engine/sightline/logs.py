@@ -34,7 +34,8 @@ def configure_logging(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for talkative in ("celery", "httpx"):
+    # httpcore would log headers, and with them addresses that carry a signature.
+    for talkative in ("celery", "httpcore", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     # It warns of every message that is given back, which those who give it back have logged.
     logging.getLogger("celery.app.trace").setLevel(logging.ERROR)
