@@ -1,11 +1,17 @@
-"""The gateway in this process, over a real Redis, a real index process and the starter model."""
+"""The gateway, in this process and in one of its own, over a real Redis, index process and model."""
 
+import json
+import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 from tenacity import retry, stop_after_delay, wait_fixed
@@ -37,6 +43,8 @@ def settings(
         index_socket=index_socket,
         model=str(starter_artifact),
         data_dir=tmp_path_factory.mktemp("data"),
+        import_roots=[tmp_path_factory.mktemp("photos")],
+        buckets=["s3://photos/2024/"],
         max_upload_files=3,
         max_picture_bytes=2_000_000,
         allowed_hosts=["testserver"],
@@ -47,3 +55,64 @@ def settings(
 def client(settings: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(settings)) as client:
         yield client
+
+
+@dataclass(frozen=True)
+class Served:
+    """A gateway in a process of its own; `api` is a client of it."""
+
+    process: "subprocess.Popen[bytes]"
+    api: httpx.Client
+    media: Path
+    port: int
+
+    def stored(self) -> list[Path]:
+        """Every file of its media store, unfinished ones too."""
+        return files_below(self.media)
+
+
+Serve = Callable[..., AbstractContextManager[Served]]
+
+
+@pytest.fixture(scope="session")
+def serve(settings: Settings) -> Serve:
+    """`serve(folder, **settings)`: a gateway that listens, with its data in `folder`."""
+
+    @contextmanager
+    def serve(folder: Path, **more: Any) -> Iterator[Served]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        shared = settings.model_dump(include={"redis_url", "index_socket", "model"})
+        values = shared | {"data_dir": folder, "port": port, "log_level": "warning"} | more
+        environment = {
+            f"SIGHTLINE_{name.upper()}": json.dumps(value) if isinstance(value, list) else str(value)
+            for name, value in values.items()
+        }
+        process = subprocess.Popen([sys.executable, "-m", "sightline_api"], env={**os.environ, **environment})
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
+                retry(stop=stop_after_delay(60), wait=wait_fixed(0.05))(api.get)("/healthz")
+                yield Served(process, api, folder / "media", port)
+        finally:
+            process.terminate()
+            process.wait(40)
+
+    return serve
+
+
+@pytest.fixture(scope="session")
+def served(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serve(tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Paths of all files below a folder, relative to it."""
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def media_files(settings: Settings) -> Callable[[], list[Path]]:
+    """What the media store of the gateway in this process holds."""
+    return lambda: files_below(settings.media_dir)

@@ -20,7 +20,11 @@ def client() -> TestClient:
     def take(file: UploadFile) -> int:
         return len(file.file.read())
 
-    app.add_middleware(BodyLimitMiddleware, max_bytes=LIMIT)
+    @app.post("/small/{name}")
+    def take_less(name: str, file: UploadFile) -> int:
+        return len(file.file.read())
+
+    app.add_middleware(BodyLimitMiddleware, max_bytes=LIMIT, below={"/small/": LIMIT // 4, "/other": 1})
     app.add_middleware(RequestIdMiddleware)
     return TestClient(app)
 
@@ -31,7 +35,10 @@ def multipart(size: int) -> tuple[dict[str, str], bytes]:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_a_body_over_the_limit_gets_413_and_one_below_passes(client: TestClient, streamed: bool) -> None:
+@pytest.mark.parametrize(("path", "limit"), [("/", LIMIT), ("/small/one", LIMIT // 4)])
+def test_a_body_over_the_limit_gets_413_and_one_below_passes(
+    client: TestClient, streamed: bool, path: str, limit: int
+) -> None:
     def send(size: int) -> int:
         headers, body = multipart(size)
 
@@ -39,10 +46,10 @@ def test_a_body_over_the_limit_gets_413_and_one_below_passes(client: TestClient,
             for start in range(0, len(body), 1000):
                 yield body[start : start + 1000]
 
-        answer = client.post("/", headers=headers, content=pieces() if streamed else body)
+        answer = client.post(path, headers=headers, content=pieces() if streamed else body)
         if answer.status_code == 413:
             assert answer.json()["code"] == "request_too_large"
         return answer.status_code
 
-    assert send(LIMIT // 2) == 200
-    assert send(LIMIT * 2) == 413
+    assert send(limit // 2) == 200
+    assert send(limit * 2) == 413

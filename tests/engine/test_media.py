@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound, Unavailable
+from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound, StorageFull, Unavailable
 from sightline.identity import point_id, sha256_of
-from sightline.media import FolderMediaStore, MediaStore, StoredOriginal
+from sightline.media import FolderMediaStore, MediaStore
 
 DATA = b"a picture" * 1000
 SHA256 = sha256_of(DATA)
@@ -36,14 +36,28 @@ def test_an_original_is_kept_byte_for_byte(store: MediaStore) -> None:
         assert stream.read() == DATA
 
 
-def test_a_stream_is_kept_under_the_hash_of_its_content(store: MediaStore, root: Path) -> None:
-    chunks = (DATA[at : at + 100] for at in range(0, len(DATA), 100))
+def test_a_new_original_is_kept_under_the_hash_of_its_content(store: MediaStore, root: Path) -> None:
+    with store.new_original("images", max_bytes=len(DATA)) as original:
+        for at in range(0, len(DATA), 100):
+            original.write(DATA[at : at + 100])
+        assert original.complete() == SHA256
+        with pytest.raises(MediaNotFound):
+            store.read_original("images", SHA256)
+        original.keep()
 
-    stored = store.put_original_stream("images", chunks, max_bytes=len(DATA))
-
-    assert stored == StoredOriginal(SHA256, len(DATA))
     assert store.read_original("images", SHA256) == DATA
     assert files_in(root) == [Path("images/originals") / SHA256[:2] / SHA256[2:4] / SHA256]
+
+
+def test_complete_originals_that_wait_hold_no_descriptors(store: MediaStore) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    waiting = [store.new_original("images", max_bytes=1) for _ in range(20)]
+    for original in waiting:
+        original.complete()
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    for original in waiting:
+        original.discard()
 
 
 def test_a_thumbnail_is_kept_and_replaced(store: MediaStore, root: Path) -> None:
@@ -57,7 +71,9 @@ def test_a_thumbnail_is_kept_and_replaced(store: MediaStore, root: Path) -> None
 def test_doing_it_twice_equals_doing_it_once(store: MediaStore, root: Path) -> None:
     for _ in range(2):
         store.put_original("images", SHA256, DATA)
-        store.put_original_stream("images", [DATA], max_bytes=len(DATA))
+        with store.new_original("images", max_bytes=len(DATA)) as original:
+            original.write(DATA)
+            original.keep()
 
     assert len(files_in(root)) == 1
     for _ in range(2):
@@ -91,6 +107,18 @@ def test_deleting_takes_thumbnail_and_original_of_that_image_only(store: MediaSt
     assert store.read_thumbnail("others", IMAGE_ID) == b"small"
 
 
+def test_a_thumbnail_can_go_alone(store: MediaStore) -> None:
+    store.put_original("images", SHA256, DATA)
+    store.put_thumbnail("images", IMAGE_ID, b"small")
+
+    for _ in range(2):
+        store.delete_thumbnail("images", IMAGE_ID)
+
+    with pytest.raises(MediaNotFound):
+        store.read_thumbnail("images", IMAGE_ID)
+    assert store.read_original("images", SHA256) == DATA
+
+
 def test_deleting_a_collection_takes_all_of_it_and_nothing_else(store: MediaStore, root: Path) -> None:
     for collection in ("images", "others"):
         store.put_original(collection, SHA256, DATA)
@@ -109,7 +137,7 @@ def test_no_collection_name_leads_elsewhere(store: MediaStore, tmp_path: Path, c
     with pytest.raises(BadRequest, match="collection"):
         store.put_original(collection, SHA256, DATA)
     with pytest.raises(BadRequest, match="collection"):
-        store.put_original_stream(collection, [DATA], max_bytes=1 << 20)
+        store.new_original(collection, max_bytes=1 << 20)
     with pytest.raises(BadRequest, match="collection"):
         store.read_thumbnail(collection, IMAGE_ID)
     with pytest.raises(BadRequest, match="collection"):
@@ -132,29 +160,23 @@ def test_no_hash_or_id_leads_elsewhere(store: MediaStore, tmp_path: Path, key: s
     assert files_in(tmp_path) == []
 
 
-def test_a_stream_over_the_limit_keeps_nothing(store: MediaStore, root: Path) -> None:
-    sent: list[int] = []
-
-    def endless() -> Iterator[bytes]:
-        while True:
-            sent.append(1)
-            yield bytes(1000)
-
-    with pytest.raises(BadPicture) as caught:
-        store.put_original_stream("images", endless(), max_bytes=10_000)
+def test_an_original_over_the_limit_keeps_nothing(store: MediaStore, root: Path) -> None:
+    with pytest.raises(BadPicture) as caught, store.new_original("images", max_bytes=10_000) as original:
+        for _ in range(10):
+            original.write(bytes(1000))
+        original.write(b"x")
 
     assert caught.value.reason is FailureReason.TOO_MANY_BYTES
-    assert len(sent) == 11
     assert files_in(root) == []
 
 
-def test_a_stream_that_breaks_off_keeps_nothing_and_says_why(store: MediaStore, root: Path) -> None:
-    def broken() -> Iterator[bytes]:
-        yield DATA
+def test_an_original_that_breaks_off_keeps_nothing_and_says_why(store: MediaStore, root: Path) -> None:
+    with (
+        pytest.raises(ConnectionResetError, match="went away"),
+        store.new_original("images", max_bytes=1 << 20) as original,
+    ):
+        original.write(DATA)
         raise ConnectionResetError("the client went away")
-
-    with pytest.raises(ConnectionResetError, match="went away"):
-        store.put_original_stream("images", broken(), max_bytes=1 << 20)
 
     assert files_in(root) == []
 
@@ -175,11 +197,31 @@ def test_a_disk_that_takes_no_more_is_the_store_s_fault(store: MediaStore, root:
     for _ in range(2):
         with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_original("images", SHA256, DATA)
-        with full_disk(), pytest.raises(Unavailable, match="media store"):
-            store.put_original_stream("images", [DATA] * 10, max_bytes=1 << 20)
+        with store.new_original("images", max_bytes=1 << 20) as original:
+            with full_disk(), pytest.raises(Unavailable, match="media store"):
+                original.write(DATA * 10)
         with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_thumbnail("images", IMAGE_ID, DATA)
     assert files_in(root) == []
+
+
+def test_a_full_disk_is_told_from_one_that_fails(small_disk: Path) -> None:
+    store = FolderMediaStore(small_disk / "media")
+    store.put_original("images", SHA256, DATA)
+    free = store.free_bytes()
+    assert 0 < free < 4 << 20
+
+    other = b"x" * (4 << 20)
+    with pytest.raises(StorageFull, match="The media store has no room left"):
+        store.put_original("images", sha256_of(other), other)
+
+    assert store.free_bytes() == free
+    assert store.read_original("images", SHA256) == DATA
+
+
+def test_room_is_told_before_the_folder_is_made(root: Path, store: MediaStore) -> None:
+    assert store.free_bytes() > 0
+    assert not root.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_the_store_s_fault(root: Path, store: MediaStore) -> None:

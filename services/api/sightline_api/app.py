@@ -15,11 +15,15 @@ from sightline.waiting import await_services
 from sightline_api.access import RequireKey
 from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.gateway import Gateway, open_gateway
+from sightline_api.ingest_models import MAX_INGEST_BYTES
 from sightline_api.problems import install_problem_handlers
 from sightline_api.request_id import RequestIdMiddleware
 from sightline_api.routes import embeddings, images, ingest, jobs, search, service
 
 _log = structlog.get_logger(__name__)
+
+_JSON_ONLY = dict.fromkeys(("/v1/ingest", "/v1/images/", "/v1/jobs/"), MAX_INGEST_BYTES)
+"""Paths whose bodies are read whole; uploads, at /v1/images, are not."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -46,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     install_problem_handlers(app)
     # A page of another site must not reach a loopback service through its visitor's browser.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
-    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes)
+    app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes, below=_JSON_ONLY)
     app.add_middleware(RequestIdMiddleware)
     for routes in (ingest, images, search, jobs, embeddings):
         app.include_router(routes.router, dependencies=[RequireKey])

@@ -10,6 +10,7 @@ from typing import Annotated
 from celery import Celery
 from fastapi import Depends, Request
 
+from sightline.buckets import Buckets
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
@@ -24,6 +25,7 @@ from sightline.queue.connection import connect_redis
 from sightline.queue.deletions import Deletions
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
+from sightline_api.job_events import JobEvents
 from sightline_api.query import QueryEncoder
 
 _DECODE_PROCESSES = 1
@@ -41,7 +43,9 @@ class Gateway:
     deletions: Deletions
     broker: Celery
     media: MediaStore
+    buckets: Buckets
     queries: QueryEncoder
+    job_events: JobEvents
 
     def collection_spec(self, name: str) -> CollectionSpec:
         """What a collection is made with when it is first written to."""
@@ -63,17 +67,20 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
     index = open_index(settings)
     redis = connect_redis(settings.redis_url)
     retention = timedelta(days=settings.job_retention_days)
+    ledger = Ledger(redis, retention)
     try:
         yield Gateway(
             settings=settings,
             encoder=encoder,
             decoder=decoder,
             index=index,
-            ledger=Ledger(redis, retention),
+            ledger=ledger,
             deletions=Deletions(redis, retention),
             broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
             media=FolderMediaStore(settings.media_dir),
+            buckets=Buckets.of(settings),
             queries=QueryEncoder(encoder, decoder, index),
+            job_events=JobEvents(ledger),
         )
     finally:
         decoder.close()

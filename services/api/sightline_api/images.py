@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from sightline.index import ScoredPoint, StoredPoint
-from sightline.payload import Source
+from sightline.payload import GeoPoint, Source
 
 
 class ImageModel(BaseModel):
@@ -19,7 +19,10 @@ class ImageModel(BaseModel):
 
 
 class Image(BaseModel):
-    """A picture in a collection; width and height are those of the upright original."""
+    """A picture in a collection; width and height are those of the upright original.
+
+    Camera and location are null unless SIGHTLINE_EXIF_FIELDS asks for them and the picture says them.
+    """
 
     id: str
     sha256: str
@@ -31,6 +34,8 @@ class Image(BaseModel):
     height: int
     bytes: int
     taken_at: datetime | None
+    camera: str | None
+    location: GeoPoint | None
     indexed_at: datetime
     thumbnail_url: str
     original_url: str
@@ -50,7 +55,8 @@ class Image(BaseModel):
             model=ImageModel(name=payload.model, space=payload.space, numerics=payload.numerics),
             **payload.model_dump(
                 include={
-                    "sha256", "metadata", "format", "width", "height", "bytes", "taken_at", "indexed_at",
+                    "sha256", "metadata", "format", "width", "height", "bytes", "taken_at", "camera",
+                    "location", "indexed_at",
                 }
             ),
         )  # fmt: skip

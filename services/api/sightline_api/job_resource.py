@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from sightline.errors import FailureReason
 from sightline.queue.jobs import Job, JobError, JobState
 
+_LINKED = ("failures", "events", "cancel", "retry")
+
 
 class JobCounts(BaseModel):
     """Source items by outcome; they add up to `total` at every moment."""
@@ -59,7 +61,7 @@ class JobResource(BaseModel):
             created_at=job.created_at,
             started_at=job.started_at,
             finished_at=job.finished_at,
-            links={"self": here, "failures": f"{here}/failures"},
+            links={"self": here} | {name: f"{here}/{name}" for name in _LINKED},
         )
 
 

@@ -1,9 +1,11 @@
-"""The bytes a picture was indexed from: the stored upload, or the file it was found in."""
+"""The bytes a picture was indexed from: the stored upload, or the file or object it was found in."""
 
-from sightline.errors import NotFound
+from sightline.errors import BadPicture, NotFound, Unavailable
 from sightline.file_uri import path_of
 from sightline.identity import sha256_of
 from sightline.index import StoredPoint
+from sightline.payload import Source
+from sightline.queue.sources import SourceKind
 from sightline.roots import within_roots
 from sightline_api.gateway import Gateway
 
@@ -20,25 +22,35 @@ CONTENT_TYPES = {
 
 
 def read_original(gateway: Gateway, collection: str, point: StoredPoint) -> bytes:
-    """The original's bytes, whose hash is the picture's own; raises NotFound where they are gone.
+    """The original's bytes, whose hash is the picture's own.
 
-    Files are read only inside the import roots as they are set now, and only while they still are
-    what was indexed: a point's sources are data, not permission.
+    Files and objects are read only inside the import roots and the buckets as they are set now, and only
+    while they still are what was indexed: a point's sources are data, not permission. Raises NotFound where
+    they are gone, and Unavailable where a storage that may have them does not answer.
     """
+    silent: Unavailable | None = None
     for source in point.payload.sources.values():
-        data = _from_source(gateway, collection, point, source.kind, source.uri)
-        if data is not None and sha256_of(data) == point.payload.sha256:
-            return data
+        try:
+            data = _from_source(gateway, collection, point, source)
+        except Unavailable as error:
+            silent = error
+        else:
+            if data is not None and sha256_of(data) == point.payload.sha256:
+                return data
+    if silent is not None:
+        raise silent
     raise NotFound(f"The original of image {point.id} was moved, changed or removed since it was indexed.")
 
 
-def _from_source(gateway: Gateway, collection: str, point: StoredPoint, kind: str, uri: str) -> bytes | None:
+def _from_source(gateway: Gateway, collection: str, point: StoredPoint, source: Source) -> bytes | None:
     try:
-        if kind == "upload":
-            return gateway.media.read_original(collection, point.payload.sha256)
-        path = path_of(uri)
-        if not within_roots(path, gateway.settings.import_roots):
-            return None
-        return path.read_bytes()
-    except (OSError, NotFound):
+        match source.kind:
+            case SourceKind.UPLOAD | SourceKind.ARCHIVE:
+                return gateway.media.read_original(collection, point.payload.sha256)
+            case SourceKind.BUCKET:
+                return gateway.buckets.read(source.uri, gateway.settings.max_picture_bytes).data
+            case _:
+                path = path_of(source.uri)
+                return path.read_bytes() if within_roots(path, gateway.settings.import_roots) else None
+    except (OSError, NotFound, BadPicture):
         return None

@@ -37,12 +37,21 @@ _STATUS_AND_CODE: tuple[tuple[type[errors.SightlineError], HTTPStatus, str], ...
     (errors.NotFound, HTTPStatus.NOT_FOUND, "not_found"),
     (errors.FieldNotIndexed, HTTPStatus.UNPROCESSABLE_ENTITY, "field_not_indexed"),
     (errors.QueryCancelsOut, HTTPStatus.UNPROCESSABLE_ENTITY, "query_cancels_out"),
+    (errors.IdempotencyKeyReused, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
     (errors.BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request"),
     (errors.BadPicture, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_picture"),
     (errors.SpaceMismatch, HTTPStatus.CONFLICT, "space_mismatch"),
+    (errors.StorageFull, HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "service_unavailable"),
 )
 _RETRY_AFTER_S = "5"
+_RETRY_WHEN_FULL_AFTER_S = "60"
+"""Somebody has to make room."""
+
+
+def field_fault(fault: str, *field: str) -> RequestValidationError:
+    """What to raise for a body with a fault in one field, where FastAPI does not look by itself."""
+    return RequestValidationError([{"loc": ("body", *field), "msg": fault, "type": "value_error"}])
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -89,6 +98,9 @@ def _more(error: errors.SightlineError) -> dict[str, Any]:
             return {"indexed_fields": list(error.indexed)}
         case errors.BadPicture():
             return {"reason": error.reason.value}
+        case errors.StorageFull():
+            _log.warning("storage_full", service_name=error.service, detail=error.detail)
+            return {"headers": {"Retry-After": _RETRY_WHEN_FULL_AFTER_S}}
         case errors.Unavailable():
             _log.warning("service_unavailable", service_name=error.service, detail=error.detail)
             return {"headers": {"Retry-After": _RETRY_AFTER_S}}

@@ -1,5 +1,6 @@
 """Files that are seen whole or not at all, even when a writer is killed half-way."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +9,17 @@ from tempfile import mkstemp
 from types import TracebackType
 from typing import Self
 
-from sightline.errors import Unavailable
+from sightline.errors import StorageFull, Unavailable
 
 _FOLDER_MODE = 0o700
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class AtomicFile:
     """A new file, readable by its owner only, without a name that anyone reads until `finish`.
 
     A context manager: on leaving it, what was not finished is removed. Every method raises
-    Unavailable, in the name of `service`, when the disk is full or fails.
+    StorageFull when the disk is full and Unavailable when it fails, in the name of `service`.
     """
 
     def __init__(self, service: str, unfinished: Path) -> None:
@@ -35,17 +37,36 @@ class AtomicFile:
         with unavailable_when_failing(self._service):
             self._file.write(data)
 
-    def finish(self, path: Path, *, durable: bool) -> None:
-        """Give the file its name, replacing what had it; `durable` waits until the disk has it."""
+    def seal(self, *, durable: bool) -> None:
+        """End writing, so that the file keeps no descriptor; `durable` waits until the disk has it."""
         with unavailable_when_failing(self._service):
-            make_folder(path.parent)
+            if self._file.closed:
+                return
             self._file.flush()
             if durable:
                 os.fsync(self._file.fileno())
+            self._file.close()
+
+    def finish(self, path: Path, *, durable: bool) -> None:
+        """Give the file its name, replacing what had it; `durable` waits until the disk has both."""
+        self.seal(durable=durable)
+        with unavailable_when_failing(self._service):
+            make_folder(path.parent)
             self._path.replace(path)
             self._finished = True
             if durable:
                 _sync_folder(path.parent)
+
+    def discard(self) -> None:
+        """Remove the file, unless it is finished; doing it twice does no harm."""
+        if self._finished:
+            return
+        try:
+            self._file.close()
+        except OSError:
+            pass  # Closing writes what is still buffered, and nobody wants that any more.
+        finally:
+            self._path.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -53,26 +74,17 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            self._file.close()
-        except OSError:
-            # Closing writes what is still buffered; `finish` has done so before for a file that counts.
-            if self._finished:
-                raise
-        finally:
-            if not self._finished:
-                self._path.unlink(missing_ok=True)
+        self.discard()
 
 
 @contextmanager
 def unavailable_when_failing(service: str) -> Iterator[None]:
-    """Turn what the operating system says about files into Unavailable."""
+    """Turn what the operating system says about files into Unavailable, or StorageFull."""
     try:
         yield
     except OSError as error:
-        raise Unavailable(
-            service, f"{error.strerror or error} ({error.filename or 'while writing'})."
-        ) from error
+        kind = StorageFull if error.errno in _NO_ROOM else Unavailable
+        raise kind(service, f"{error.strerror or error} ({error.filename or 'while writing'}).") from error
 
 
 def make_folder(folder: Path) -> None:

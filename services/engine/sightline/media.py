@@ -3,14 +3,12 @@
 import re
 import shutil
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from hashlib import sha256 as new_sha256
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from sightline.atomic_files import AtomicFile, unavailable_when_failing
-from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound
+from sightline.errors import BadRequest, MediaNotFound
+from sightline.new_original import NewOriginal
 
 _SERVICE = "The media store"
 _UNFINISHED = ".unfinished"
@@ -21,29 +19,22 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _IMAGE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@dataclass(frozen=True)
-class StoredOriginal:
-    """An original as it was stored: its SHA-256 (64 hex digits) and its size in bytes."""
-
-    sha256: str
-    size: int
-
-
 class MediaStore(Protocol):
     """Uploaded originals by SHA-256 and thumbnails by image id, both per collection.
 
     Writes are atomic, and doing one twice equals doing it once. Every method raises BadRequest for a
-    malformed collection, id or hash, and Unavailable when the store cannot be read or written.
+    malformed collection, id or hash, StorageFull when there is no room, and Unavailable when the store
+    cannot be read or written otherwise.
     """
 
     def put_original(self, collection: str, sha256: str, data: bytes) -> None:
         """Keep an original; once this returns it survives a loss of power."""
 
-    def put_original_stream(self, collection: str, chunks: Iterable[bytes], max_bytes: int) -> StoredOriginal:
-        """Keep an original whose hash is not known yet.
+    def new_original(self, collection: str, max_bytes: int) -> NewOriginal:
+        """Begin an original whose hash is not known yet."""
 
-        Raises BadPicture(TOO_MANY_BYTES) and whatever `chunks` raises, and then keeps nothing.
-        """
+    def free_bytes(self) -> int:
+        """How much more there is room for."""
 
     def read_original(self, collection: str, sha256: str) -> bytes:
         """The original's bytes; raises MediaNotFound."""
@@ -59,6 +50,9 @@ class MediaStore(Protocol):
 
     def delete(self, collection: str, image_id: str, sha256: str) -> None:
         """Forget an image's thumbnail and original, where there are any."""
+
+    def delete_thumbnail(self, collection: str, image_id: str) -> None:
+        """Forget an image's thumbnail, where there is one."""
 
     def delete_collection(self, collection: str) -> None:
         """Forget all that is kept for a collection, if there is anything."""
@@ -81,23 +75,16 @@ class FolderMediaStore:
                 file.write(data)
                 file.finish(path, durable=True)
 
-    def put_original_stream(self, collection: str, chunks: Iterable[bytes], max_bytes: int) -> StoredOriginal:
+    def new_original(self, collection: str, max_bytes: int) -> NewOriginal:
         """See MediaStore."""
         _check("collection", collection, _COLLECTION)
-        digest, size = new_sha256(), 0
-        with self._new_file() as file:
-            for chunk in chunks:
-                size += len(chunk)
-                if size > max_bytes:
-                    raise BadPicture(
-                        FailureReason.TOO_MANY_BYTES,
-                        f"The file has more than {max_bytes:,} bytes, the limit.",
-                    )
-                digest.update(chunk)
-                file.write(chunk)
-            sha256 = digest.hexdigest()
-            file.finish(self.original_path(collection, sha256), durable=True)
-        return StoredOriginal(sha256, size)
+        return NewOriginal(self._new_file(), lambda sha256: self.original_path(collection, sha256), max_bytes)
+
+    def free_bytes(self) -> int:
+        """See MediaStore."""
+        with unavailable_when_failing(_SERVICE):
+            there = next(folder for folder in (self._root, *self._root.absolute().parents) if folder.exists())
+            return shutil.disk_usage(there).free
 
     def original_path(self, collection: str, sha256: str) -> Path:
         """Where the original is, or would be."""
@@ -144,6 +131,12 @@ class FolderMediaStore:
         with unavailable_when_failing(_SERVICE):
             for path in paths:
                 path.unlink(missing_ok=True)
+
+    def delete_thumbnail(self, collection: str, image_id: str) -> None:
+        """See MediaStore."""
+        path = self._thumbnail_path(collection, image_id)
+        with unavailable_when_failing(_SERVICE):
+            path.unlink(missing_ok=True)
 
     def delete_collection(self, collection: str) -> None:
         """See MediaStore."""

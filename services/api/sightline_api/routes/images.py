@@ -1,18 +1,22 @@
-"""Stored pictures: look, browse, delete."""
+"""Stored pictures: look, browse, describe, delete."""
 
 from http import HTTPStatus
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import ImageNotFound
+from sightline.identity import point_id
 from sightline.index import SortKey, StoredPoint
+from sightline.settings import CollectionName
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.images import Image
 from sightline_api.originals import CONTENT_TYPES, read_original
 from sightline_api.parameters import CollectionDep, FilterDep
+from sightline_api.picture_details import Metadata, Tags
 from sightline_api.search_models import ImageIdPart, Limit, SearchResponse
 from sightline_api.searching import search_parts
 
@@ -20,6 +24,33 @@ router = APIRouter(prefix="/v1/images", tags=["images"])
 
 # A picture's bytes never change under its id, so its thumbnail never does.
 _IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class KnownRequest(BaseModel):
+    """Hashes of pictures that a client is about to upload."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sha256: Annotated[list[Sha256], Field(max_length=10_000)]
+    collection: CollectionName | None = None
+
+
+class KnownResponse(BaseModel):
+    """Those that are indexed already, with their ids."""
+
+    known: dict[str, str]
+
+
+class ImageChange(BaseModel):
+    """What to replace of a picture's description; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: Tags | None = None
+    metadata: Metadata | None = None
 
 
 class ImageList(BaseModel):
@@ -48,9 +79,27 @@ def browse_images(
     )
 
 
+@router.post("/known")
+def known_images(gateway: GatewayDep, body: KnownRequest) -> KnownResponse:
+    """Which of these pictures are indexed already, so that a client need not upload them."""
+    collection = body.collection or gateway.settings.collection
+    ids = {sha256: point_id(sha256) for sha256 in body.sha256}
+    found = gateway.index.retrieve(collection, list(ids.values()))
+    return KnownResponse(known={sha256: one for sha256, one in ids.items() if one in found})
+
+
 @router.get("/{image_id}")
 def get_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> Image:
     """One picture."""
+    return Image.of(_point(gateway, collection, image_id), collection)
+
+
+@router.patch("/{image_id}")
+def change_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID, body: ImageChange) -> Image:
+    """Replace the tags of a picture, or its metadata, or both."""
+    given = {"tags": body.tags, "metadata": body.metadata}
+    if changes := {name: value for name, value in given.items() if value is not None}:
+        gateway.index.set_payload(collection, str(image_id), changes)
     return Image.of(_point(gateway, collection, image_id), collection)
 
 

@@ -1,10 +1,11 @@
-"""Jobs and what failed in them."""
+"""Jobs: how they go on, what failed in them, and how to stop one."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
+from sse_starlette import EventSourceResponse
 
 from sightline.errors import FailureReason
 from sightline.queue.jobs import Failure, JobState
@@ -13,6 +14,11 @@ from sightline_api.gateway import GatewayDep
 from sightline_api.job_resource import JobResource
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_EVENTS: dict[str, Any] = {
+    "description": "Events `progress` and `done`, each with the job as its data.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
 
 PageSize = Annotated[int, Query(ge=1, le=1000)]
 
@@ -65,6 +71,22 @@ def list_jobs(
 def get_job(gateway: GatewayDep, job_id: str) -> JobResource:
     """One job as it stands."""
     return JobResource.of(gateway.ledger.job(job_id))
+
+
+@router.post("/{job_id}/cancel")
+def cancel_job(gateway: GatewayDep, job_id: str) -> JobResource:
+    """Index nothing more of a job; what is being indexed at this moment ends as it ends.
+
+    A job that has ended stays as it is.
+    """
+    gateway.ledger.stop(job_id)
+    return JobResource.of(gateway.ledger.job(job_id))
+
+
+@router.get("/{job_id}/events", response_class=EventSourceResponse, responses={200: _EVENTS})
+async def stream_job(gateway: GatewayDep, job_id: str) -> EventSourceResponse:
+    """The job as Server-Sent Events: `progress` now and at each change, `done` when it has ended."""
+    return await gateway.job_events.stream(job_id)
 
 
 @router.get("/{job_id}/failures")
