@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,19 @@ class FieldType(StrEnum):
     FLOAT = "float"
     DATETIME = "datetime"
     BOOL = "bool"
+
+
+ExifField = Literal["camera", "gps"]
+"""Facts in a picture's EXIF block that its point carries only where settings ask for them."""
+
+
+class GeoPoint(BaseModel):
+    """A place in degrees (WGS 84), in the form that geo indexes of Qdrant take."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
 
 
 class Source(BaseModel):
@@ -41,7 +54,8 @@ class Payload(BaseModel):
 
     `sources` is an object keyed by the hash of each source, so that concurrent writers each set
     their own key and lose nothing. Times are timezone-aware; `width` and `height` are pixels of the
-    upright picture; `bytes` is the size of the original file.
+    upright picture; `bytes` is the size of the original file. `camera` and `location` are None unless
+    settings ask for them and the picture says them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,6 +69,8 @@ class Payload(BaseModel):
     height: int
     bytes: int
     taken_at: datetime | None = None
+    camera: str | None = None
+    location: GeoPoint | None = None
     indexed_at: datetime
     sort_at: datetime
     tags: tuple[str, ...] = ()
@@ -72,6 +88,7 @@ INDEXED_FIELDS: dict[str, FieldType] = {
     "height": FieldType.INTEGER,
     "bytes": FieldType.INTEGER,
     "taken_at": FieldType.DATETIME,
+    "camera": FieldType.KEYWORD,
     "indexed_at": FieldType.DATETIME,
     "sort_at": FieldType.DATETIME,
 }

@@ -8,6 +8,8 @@ import time
 from sightline.decoder.task import Decoded, DecodePlan, decode_picture
 from sightline.errors import BadPicture, FailureReason
 
+_kept: list[bytearray] = []
+
 
 def decode_or_misbehave(data: bytes, plan: DecodePlan, thumbnail: bool) -> Decoded:
     """Do what `data` says; decode it if it says nothing."""
@@ -24,6 +26,9 @@ def decode_or_misbehave(data: bytes, plan: DecodePlan, thumbnail: bool) -> Decod
             os._exit(int(argument))
         case "allocate":
             raise BadPicture(FailureReason.EMPTY, f"Allocated {len(bytearray(int(argument)))} bytes.")
+        case "keep":
+            _kept.append(bytearray(int(argument)))
+            raise BadPicture(FailureReason.EMPTY, f"Kept {len(_kept[-1])} bytes.")
         case "raise":
             raise RuntimeError(argument)
         case "pid":

@@ -20,6 +20,8 @@ from sightline.decoder.task import DecodePlan, decode_picture
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import BadPicture, FailureReason, Unavailable
 from sightline.pictures import PictureLimits
+from sightline.pictures.exif import Location
+from sightline.settings import Settings
 
 MIB = 1 << 20
 SIDE = 128
@@ -120,6 +122,23 @@ def test_when_it_was_taken_comes_back(decoder: PictureDecoder) -> None:
     assert taken_at.isoformat() == "2023-07-14T09:08:07+02:00"
 
 
+def test_camera_and_place_come_back_if_asked_for(
+    decoder: PictureDecoder, preprocessing: Preprocessing
+) -> None:
+    exif = Image.Exif()
+    exif[0x10F], exif[0x110] = "Example", "Mk II"
+    exif.get_ifd(0x8825).update({1: "S", 2: (33.0, 30.0, 0.0), 3: "E", 4: (151.0, 15.0, 0.0)})
+    file = BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "JPEG", exif=exif.tobytes())
+
+    with PictureDecoder.of(Settings(exif_fields=["camera", "gps"]), preprocessing, processes=1) as asked:
+        info = asked.submit(file.getvalue()).result(timeout=60).info
+    unasked = decoder.submit(file.getvalue()).result(timeout=60).info
+
+    assert (info.camera, info.location) == ("Example Mk II", Location(-33.5, 151.25))
+    assert (unasked.camera, unasked.location) == (None, None)
+
+
 def test_a_bad_picture_comes_back_with_its_reason(decoder: PictureDecoder, photo: bytes) -> None:
     assert failure_of(decoder, b"").reason is FailureReason.EMPTY
     assert failure_of(decoder, photo[:5000]).reason is FailureReason.TRUNCATED
@@ -185,6 +204,13 @@ def test_a_picture_that_takes_too_much_memory_costs_no_process(start: Callable[.
     assert "Allocated" in failure_of(decoder, b"allocate %d" % (200 * MIB)).detail
     assert failure_of(decoder, b"allocate %d" % (400 * MIB)).reason is FailureReason.TOO_MANY_PIXELS
     assert pid_of(decoder) == pid
+
+
+def test_what_a_process_keeps_counts_for_the_pictures_to_come(start: Callable[..., PictureDecoder]) -> None:
+    decoder = start(memory_bytes=300 * MIB)
+
+    assert "Kept" in failure_of(decoder, b"keep %d" % (200 * MIB)).detail
+    assert failure_of(decoder, b"keep %d" % (200 * MIB)).reason is FailureReason.TOO_MANY_PIXELS
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,22 @@ def test_what_a_taken_over_process_may_answer_is_refused(answer: bytes) -> None:
         unpack(answer)
 
 
-def test_pixels_that_are_missing_are_refused() -> None:
+def answer_with(location: bytes = b"null") -> bytes:
     head = (
-        b'{"format": "png", "width": 1, "height": 1, "bytes": 1, "taken_at": null, '
-        b'"shape": [1, 224, 224, 3], "has_thumbnail": false}'
-    )
-    whole = len(head).to_bytes(4, "big") + head + bytes(224 * 224 * 3)
+        b'{"format": "png", "width": 1, "height": 1, "bytes": 1, "taken_at": null, "camera": null, '
+        b'"location": %b, "shape": [1, 224, 224, 3], "has_thumbnail": false}'
+    ) % location
+    return len(head).to_bytes(4, "big") + head + bytes(224 * 224 * 3)
+
+
+@pytest.mark.parametrize("location", [b"[400, 0]", b"[NaN, 0]", b"[1]", b"[1, 2, 3]", b'["1", "2"]', b"7"])
+def test_a_place_that_is_none_is_refused(location: bytes) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        unpack(answer_with(location))
+
+
+def test_pixels_that_are_missing_are_refused() -> None:
+    whole = answer_with()
 
     assert isinstance(unpack(whole), Decoded)
     with pytest.raises(ValueError, match="buffer"):

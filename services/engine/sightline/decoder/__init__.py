@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Collection
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from sightline.decoder.task import Decoded, DecodePlan, decode_picture
 from sightline.decoder.worker import SERVICE, DecodeWorker
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import Unavailable
+from sightline.payload import ExifField
 from sightline.pictures import PictureLimits
 from sightline.settings import Settings
 
@@ -32,8 +34,8 @@ class PictureDecoder:
     """Decodes pictures side by side in processes of its own. Safe to call from several threads.
 
     `timeout_s` counts from when a picture is handed to a free process, so that waiting in the queue
-    costs it nothing. `memory_bytes` is what decoding one picture may allocate. `decode` must be
-    importable in another process.
+    costs it nothing. `memory_bytes` is what decoding one picture may allocate. `exif_fields` is what to
+    read of EXIF beside orientation and time. `decode` must be importable in another process.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class PictureDecoder:
         processes: int,
         timeout_s: float,
         memory_bytes: int,
+        exif_fields: Collection[ExifField] = (),
         decode: Decode = decode_picture,
     ) -> None:
-        plan = DecodePlan(replace(limits, memory_bytes=memory_bytes), preprocessing, thumbnail_side)
+        limits = replace(limits, memory_bytes=memory_bytes)
+        plan = DecodePlan(limits, preprocessing, thumbnail_side, tuple(exif_fields))
         assignment = pickle.dumps(Assignment(decode, plan, memory_bytes, os.getpid()))
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._closed = Event()
@@ -63,6 +67,7 @@ class PictureDecoder:
             processes=processes,
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
+            exif_fields=settings.exif_fields,
         )
 
     def submit(self, data: bytes, *, thumbnail: bool = True) -> Future[Decoded]:

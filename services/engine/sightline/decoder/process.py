@@ -6,24 +6,25 @@ pickles: a decoder that was taken over cannot make its parent run anything.
 
 import ctypes
 import json
+import logging
 import os
 import resource
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sightline.decoder.memory import MemoryBudget, return_large_blocks
 from sightline.decoder.task import Decoded, DecodePlan
 from sightline.errors import BadPicture, FailureReason
 from sightline.pictures import PictureInfo, register_decoders
+from sightline.pictures.exif import Location
 
 READY = b"ready"
 _PR_SET_PDEATHSIG = 1
@@ -34,7 +35,7 @@ Decode = Callable[[bytes, DecodePlan, bool], Decoded]
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the parent sends first; `memory_bytes` comes on top of what the process holds before decoding."""
+    """What the parent sends first; `memory_bytes` comes on top of what the process holds when it is ready."""
 
     decode: Decode
     plan: DecodePlan
@@ -46,23 +47,25 @@ def main() -> None:
     """Serve the connection whose descriptor is the first argument, until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's to answer
     _silence_decoders()
+    return_large_blocks()
     with Connection(int(sys.argv[1])) as connection:
         try:
             assignment: Assignment = connection.recv()
             _end_with(assignment.parent)
             register_decoders()
             _leave_no_core_file()
+            budget = MemoryBudget(assignment.memory_bytes)
             connection.send_bytes(READY)
             while True:
                 thumbnail = connection.recv_bytes() != b""
-                connection.send_bytes(_answer(assignment, connection.recv_bytes(), thumbnail))
+                connection.send_bytes(_answer(assignment, budget, connection.recv_bytes(), thumbnail))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
 
-def _answer(assignment: Assignment, data: bytes, thumbnail: bool) -> bytes:
+def _answer(assignment: Assignment, budget: MemoryBudget, data: bytes, thumbnail: bool) -> bytes:
     try:
-        with _memory_limit(assignment.memory_bytes):
+        with budget.enforced():
             return _pack(assignment.decode(data, assignment.plan, thumbnail))
     except BadPicture as error:
         return _pack_failure(error.reason, error.detail)
@@ -86,6 +89,8 @@ def _pack(decoded: Decoded) -> bytes:
         "height": info.height,
         "bytes": info.bytes,
         "taken_at": info.taken_at.isoformat() if info.taken_at else None,
+        "camera": info.camera,
+        "location": [info.location.lat, info.location.lon] if info.location else None,
         "shape": views.shape,
         "has_thumbnail": decoded.thumbnail is not None,
     }
@@ -109,16 +114,26 @@ def unpack(answer: bytes) -> Decoded:
         raise BadPicture(FailureReason(head["reason"]), head["detail"])
     shape = tuple(head["shape"])
     views = np.frombuffer(answer, dtype=np.uint8, count=int(np.prod(shape)), offset=start).reshape(shape)
-    taken_at = datetime.fromisoformat(head["taken_at"]) if head["taken_at"] else None
+    info = PictureInfo(
+        format=head["format"],
+        width=head["width"],
+        height=head["height"],
+        bytes=head["bytes"],
+        taken_at=datetime.fromisoformat(head["taken_at"]) if head["taken_at"] else None,
+        camera=head["camera"],
+        location=Location(*head["location"]) if head["location"] else None,
+    )
     return Decoded(
-        info=PictureInfo(head["format"], head["width"], head["height"], head["bytes"], taken_at),
+        info=info,
         views=views,
         thumbnail=answer[start + views.size :] if head["has_thumbnail"] else None,
     )
 
 
 def _silence_decoders() -> None:
-    """Leave standard error to Python: C libraries print a line for every fault of a file there."""
+    """Leave standard error to errors of ours: C libraries print a line for every fault of a file there,
+    and Pillow logs some."""
+    logging.disable()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
@@ -136,24 +151,6 @@ def _end_with(parent: int) -> None:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
         if os.getppid() != parent:
             os._exit(1)
-
-
-@contextmanager
-def _memory_limit(memory_bytes: int) -> Iterator[None]:
-    """Bound the address space to `memory_bytes` more than it has now (Linux)."""
-    if sys.platform != "linux":
-        yield
-        return
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    limit = used + memory_bytes
-    if hard != resource.RLIM_INFINITY:
-        limit = min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def _leave_no_core_file() -> None:

@@ -7,17 +7,23 @@ from numpy.typing import NDArray
 
 from sightline.encoder.artifact import Preprocessing
 from sightline.encoder.preprocessing import prepare
+from sightline.payload import ExifField
 from sightline.pictures import PictureInfo, PictureLimits, open_picture
 from sightline.pictures.thumbnails import make_thumbnail
 
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """What every picture is decoded for; `thumbnail_side` is the longest side of thumbnails, in pixels."""
+    """What every picture is decoded for.
+
+    `thumbnail_side` is the longest side of thumbnails, in pixels; `exif_fields` is what to read of EXIF
+    beside orientation and time.
+    """
 
     limits: PictureLimits
     preprocessing: Preprocessing
     thumbnail_side: int
+    exif_fields: tuple[ExifField, ...] = ()
 
     def min_side(self, thumbnail: bool) -> int:
         """The short side in pixels that decoding aims at; a thumbnail's side is its long one."""
@@ -35,7 +41,7 @@ class Decoded:
 
 def decode_picture(data: bytes, plan: DecodePlan, thumbnail: bool) -> Decoded:
     """Decode a picture in this process; raises BadPicture."""
-    picture = open_picture(data, plan.limits, plan.min_side(thumbnail))
+    picture = open_picture(data, plan.limits, plan.min_side(thumbnail), plan.exif_fields)
     return Decoded(
         info=picture.info,
         views=prepare(picture.image, plan.preprocessing),

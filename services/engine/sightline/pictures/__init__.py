@@ -2,7 +2,7 @@
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,8 +22,9 @@ from PIL import (
 )
 
 from sightline.errors import BadPicture, FailureReason
+from sightline.payload import ExifField
 from sightline.pictures.colour import to_srgb
-from sightline.pictures.exif import read_exif
+from sightline.pictures.exif import Location, read_exif
 from sightline.pictures.failures import explain
 from sightline.pictures.formats import foreign_format, readable_format
 
@@ -67,6 +68,7 @@ class PictureInfo:
     """`width` and `height` are pixels of the upright picture in full size, `bytes` the size of its file.
 
     `format` is one of jpeg, png, webp, gif, bmp, tiff, avif, heic. `taken_at` is timezone-aware.
+    `camera` (at most 256 characters) and `location` are None unless they were asked for.
     """
 
     format: str
@@ -74,6 +76,8 @@ class PictureInfo:
     height: int
     bytes: int
     taken_at: datetime | None
+    camera: str | None = None
+    location: Location | None = None
 
 
 @dataclass(frozen=True)
@@ -84,16 +88,19 @@ class Picture:
     info: PictureInfo
 
 
-def open_picture(data: bytes, limits: PictureLimits, min_side: int) -> Picture:
+def open_picture(
+    data: bytes, limits: PictureLimits, min_side: int, exif_fields: Collection[ExifField] = ()
+) -> Picture:
     """Decode the first frame of `data`; raises BadPicture and nothing else.
 
     A JPEG is decoded at the smallest of its scales (1/1 to 1/8) that leaves both sides at least
-    twice `min_side` pixels. Threads take turns: decode in processes (`PictureDecoder`) for speed.
+    twice `min_side` pixels. `exif_fields` is what to read of EXIF beside orientation and time.
+    Threads take turns: decode in processes (`PictureDecoder`) for speed.
     """
     name = _recognise(data, limits)
     try:
         with _pillow_within(limits), Image.open(BytesIO(data), formats=_OPENED_AS) as file:
-            return _decode(file, len(data), limits, min_side)
+            return _decode(file, len(data), limits, min_side, exif_fields)
     except BadPicture:
         raise
     except Exception as error:  # Decoders raise what they like; `explain` gives each a reason.
@@ -142,7 +149,13 @@ def _pillow_within(limits: PictureLimits) -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _decode(file: ImageFile.ImageFile, size_bytes: int, limits: PictureLimits, min_side: int) -> Picture:
+def _decode(
+    file: ImageFile.ImageFile,
+    size_bytes: int,
+    limits: PictureLimits,
+    min_side: int,
+    exif_fields: Collection[ExifField],
+) -> Picture:
     width, height = file.size
     if width * height > limits.max_pixels:
         raise BadPicture(
@@ -155,12 +168,13 @@ def _decode(file: ImageFile.ImageFile, size_bytes: int, limits: PictureLimits, m
     if isinstance(file, JpegImagePlugin.JpegImageFile):
         file.draft(None, (_DRAFT_RATIO * min_side, _DRAFT_RATIO * min_side))
     file.load()
-    exif = read_exif(file)
+    exif = read_exif(file, exif_fields)
     image = exif.upright(to_srgb(file, file.info.get("icc_profile")))
     image.info = {}
     if exif.swaps_sides:
         width, height = height, width
-    return Picture(image, PictureInfo(name, width, height, size_bytes, exif.taken_at))
+    info = PictureInfo(name, width, height, size_bytes, exif.taken_at, exif.camera, exif.location)
+    return Picture(image, info)
 
 
 def _refuse_raw(file: TiffImagePlugin.TiffImageFile) -> None:

@@ -5,7 +5,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 _WHITE = (255, 255, 255)
 _IDENTITY_LEVELS = 1
@@ -24,14 +24,15 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         rgb = ImageCms.applyTransform(colour, _lab_to_srgb())
     else:
         transform = _transform_to_srgb(profile, colour.mode) if profile else None
-        rgb = transform.apply(colour) if transform else colour.convert("RGB")
+        if transform:
+            rgb = transform.apply(colour)
+        else:
+            rgb = colour if colour.mode == "RGB" and colour is not image else colour.convert("RGB")
     if rgb is None:
         raise ValueError("LittleCMS gave no picture.")
-    if alpha is None or _lowest(alpha) == 255:
-        return rgb
-    over_white = Image.new("RGB", rgb.size, _WHITE)
-    over_white.paste(rgb, mask=alpha)
-    return over_white
+    if alpha is not None and _lowest(alpha) < 255:
+        rgb.paste(_WHITE, mask=ImageChops.invert(alpha))
+    return rgb
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
@@ -48,10 +49,10 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     match image.mode:
         case "LA" | "RGBA":
             return image.convert(image.mode[:-1]), image.getchannel("A")
-        case "1" | "L":
-            return image.convert("L"), None
+        case "L" | "RGB":
+            return image, None
         case _:
-            return image.convert("RGB"), None
+            return image.convert("L" if image.mode == "1" else "RGB"), None
 
 
 def _with_8_bit_key(image: Image.Image) -> Image.Image:
@@ -73,10 +74,10 @@ def _grey_of_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None
     """
     values: NDArray[np.generic] = np.asarray(image)
     if image.mode.startswith("I;16"):
-        eight = (values.astype(np.uint32) * 255 + 32767) // 65535
+        eight = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)[values]
         key = image.info.get("transparency")
         alpha = None if key is None else Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
-        return Image.fromarray(eight.astype(np.uint8)), alpha
+        return Image.fromarray(eight), alpha
     numbers = values.astype(np.float64)
     finite = np.isfinite(numbers)
     numbers = np.where(finite, numbers, 0.0)

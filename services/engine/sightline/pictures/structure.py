@@ -21,7 +21,7 @@ def check_structure(data: bytes, name: str) -> Structure:
     """Follow the lengths in `data`, a file of the readable format `name`, without decoding anything."""
     try:
         return _CHECKS[name](data)
-    except (IndexError, struct.error):
+    except (IndexError, struct.error, OverflowError):  # OverflowError: an offset beyond what memory can have
         return Structure.CUT_OFF
 
 
