@@ -152,13 +152,20 @@ def _upsert(shards: Shards, name: str, body: Json) -> Json:
 def _batch(shards: Shards, name: str, body: Json) -> list[Json]:
     shards.describe(name)
     for operation in body["operations"]:
-        told = operation["set_payload"]
-        shards.set_payload(name, told["payload"], told["filter"], told.get("key"))
+        if "set_payload" in operation:
+            told = operation["set_payload"]
+            shards.set_payload(name, told["payload"], told["filter"], told.get("key"))
+        else:
+            told = operation["delete_payload"]
+            shards.delete_payload(name, told["keys"], told["filter"])
     return [_DONE] * len(body["operations"])
 
 
 def _delete(shards: Shards, name: str, body: Json) -> Json:
-    shards.delete(name, body["points"])
+    if "filter" in body:
+        shards.delete_matching(name, body["filter"])
+    else:
+        shards.delete(name, body["points"])
     return _DONE
 
 

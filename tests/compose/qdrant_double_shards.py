@@ -117,6 +117,15 @@ class Shards:
             shard = self._named(name).shard
             shard.update(edge.UpdateOperation.set_payload_by_filter(_filter(filter), payload, key))
 
+    def delete_payload(self, name: str, keys: Sequence[str], filter: Json) -> None:
+        with self._lock:
+            shard = self._named(name).shard
+            shard.update(edge.UpdateOperation.delete_payload_by_filter(_filter(filter), list(keys)))
+
+    def delete_matching(self, name: str, filter: Json) -> None:
+        with self._lock:
+            self._named(name).shard.update(edge.UpdateOperation.delete_points_by_filter(_filter(filter)))
+
     def delete(self, name: str, ids: Sequence[str]) -> None:
         with self._lock:
             self._named(name).shard.update(edge.UpdateOperation.delete_points(list(ids)))

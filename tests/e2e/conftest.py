@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +68,13 @@ StackFactory = Callable[..., Any]
 
 
 @contextmanager
-def running(data: Path, artifact: Path, roots: Path, prefix: tuple[str, ...] = ()) -> Iterator[Stack]:
+def running(
+    data: Path,
+    artifact: Path,
+    roots: Path,
+    prefix: tuple[str, ...] = (),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Stack]:
     """`sightline up` on `data`, ready; ended by SIGTERM."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -86,13 +92,13 @@ def running(data: Path, artifact: Path, roots: Path, prefix: tuple[str, ...] = (
         "--data",
         str(data),
     ]
-    environment = {
-        **os.environ,
+    settings = {
         "SIGHTLINE_MODEL": str(artifact),
         "SIGHTLINE_IMPORT_ROOTS": f'["{roots}"]',
     }
+    variables = {**os.environ, **settings, **(environment or {})}
     with log.open("ab") as out:
-        process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+        process = subprocess.Popen(command, env=variables, stdout=out, stderr=out)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as api:
         stack = Stack(process, api, log)
         try:
@@ -124,6 +130,16 @@ def run_stack(starter_artifact: Path) -> StackFactory:
 
     def run(data: Path, roots: Path, prefix: tuple[str, ...] = ()) -> Any:
         return running(data, starter_artifact, roots, prefix)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_tiny_stack(tiny_clip_artifact: Path) -> StackFactory:
+    """`run_tiny_stack(data, roots, environment)`: as `run_stack`, on a model that costs next to nothing."""
+
+    def run(data: Path, roots: Path, environment: Mapping[str, str] | None = None) -> Any:
+        return running(data, tiny_clip_artifact, roots, environment=environment)
 
     return run
 

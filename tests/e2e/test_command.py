@@ -79,6 +79,29 @@ def test_index_search_similar_and_jobs(stack: Any, pictures: Path) -> None:
     assert [failure["reason"] for failure in one["failures"]] == ["not_an_image"]
 
 
+def test_jobs_are_retried_followed_and_canceled(stack: Any, pictures: Path) -> None:
+    url = str(stack.api.base_url)
+    job = stack.ingest(pictures)
+    stack.ended_job(job, within_s=60)
+
+    # What is no picture fails again: status 1, and the new job says of which it is.
+    again = sightline("jobs", job, "--retry", "--reason", "not_an_image", "--follow", "--json", url=url)
+    assert again.returncode == 1, again.stderr
+    retried = json.loads(again.stdout)
+    assert (retried["kind"], retried["counts"]["total"]) == ("retry", 1)
+    assert [failure["reason"] for failure in retried["failures"]] == ["not_an_image"]
+
+    nothing = sightline("jobs", job, "--retry", "--reason", "empty", url=url)
+    assert nothing.returncode == 2
+    assert "No picture of job" in nothing.stderr
+
+    canceled = from_json(sightline("jobs", job, "--cancel", "--json", url=url))
+    assert canceled["state"] == "partial"
+    wrong = sightline("jobs", "--retry", url=url)
+    assert wrong.returncode == 2
+    assert "name the job" in wrong.stderr
+
+
 def test_a_folder_the_api_may_not_read_is_uploaded_once(
     stack: Any, tmp_path: Path, photo_folder: Path
 ) -> None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import pytest
 from celery import Celery
 from redis import Redis
 
-from sightline.errors import FailureReason, Unavailable
+from sightline.errors import FailureReason, StorageFull, Unavailable
 from sightline.index import CollectionSpec, VectorIndex
+from sightline.media import FolderMediaStore
 from sightline.payload import INDEXED_FIELDS
 from sightline.queue.jobs import Batch, BatchOutcome, Job, JobRequest, JobState
 from sightline.queue.ledger import Ledger
@@ -48,9 +50,10 @@ class Index:
 
 
 @pytest.fixture
-def run(ledger: Ledger, broker: Celery) -> Run:
-    def run(indexer: Indexer, job_id: str, batch_id: str) -> None:
-        one = BatchRunner(ledger, broker, cast(BatchIndexer, indexer), cast(VectorIndex, Index()), SPEC)
+def run(ledger: Ledger, broker: Celery, tmp_path: Path) -> Run:
+    def run(indexer: Indexer, job_id: str, batch_id: str, *storage: float) -> None:
+        index, media = cast(VectorIndex, Index()), FolderMediaStore(tmp_path)
+        one = BatchRunner(ledger, broker, cast(BatchIndexer, indexer), index, SPEC, media, *(storage or (0,)))
         one.run(job_id, batch_id)
 
     return run
@@ -132,6 +135,26 @@ def test_a_picture_that_ends_the_process_is_found_without_a_word_from_it(
     assert (job.counts.indexed, job.failures_by_reason) == (2, {FailureReason.INTERNAL: 1})
     (failure,) = ledger.failures(job_id, reason=None, after=-1, limit=1)
     assert f"ended {MAX_STARTS} times" in failure.detail
+
+
+def test_a_disk_that_stays_full_fails_the_job_and_blames_no_picture(
+    ledger: Ledger, run: Run, job_id: str
+) -> None:
+    run(Indexer(DONE), job_id, "0", 1 << 60, 0.0)
+
+    job = ledger.job(job_id)
+    assert (job.state, job.counts.canceled, job.counts.failed) == (JobState.FAILED, 3, 0)
+    assert job.error is not None
+    assert job.error.code == "storage_full"
+    assert "SIGHTLINE_MIN_FREE_BYTES" in job.error.detail
+
+
+def test_a_disk_that_has_room_again_in_time_costs_nothing(ledger: Ledger, run: Run, job_id: str) -> None:
+    with pytest.raises(StorageFull):
+        run(Indexer(DONE), job_id, "0", 1 << 60, 60.0)
+    run(Indexer(DONE), job_id, "0")
+
+    assert ledger.job(job_id).state is JobState.SUCCEEDED
 
 
 def test_a_job_whose_record_expired_is_let_go(run: Run) -> None:

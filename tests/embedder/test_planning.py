@@ -8,14 +8,18 @@ import pytest
 from celery import Celery
 from redis import Redis
 
+from sightline.index.edge_client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
 from sightline.queue.sources import FolderSource, PictureRef, RecordedSource, SourceKind
+from sightline.settings import Settings
 from sightline_embedder.planning import Planner
 from sightline_embedder.recovery import rebuild_queue
+from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources.opening import SourceOpener
+from sightline_embedder.syncing import FolderSync
 
 IN_FLIGHT = 3
 
@@ -33,9 +37,20 @@ def job_id(ledger: Ledger, folder: Path) -> str:
     return ledger.create(JobRequest(collection="images", source=source)).id
 
 
-def planner(ledger: Ledger, broker: Celery, folder: Path) -> Planner:
-    opener = SourceOpener(ledger, FolderMediaStore(folder / ".media"), [folder])
-    return Planner(ledger, broker, opener=opener, batch_pictures=4, batches_in_flight=IN_FLIGHT)
+def planner(ledger: Ledger, broker: Celery, folder: Path, **options: float) -> Planner:
+    media = FolderMediaStore(folder / ".media")
+    settings = Settings(data_dir=folder / ".data", import_roots=[folder])
+    # None of these jobs is a sync, which would ask Redis and the index.
+    sync = FolderSync(Redis(), EdgeClient(folder / "no-index"), media, batch_pictures=4)
+    return Planner(
+        ledger,
+        broker,
+        opener=SourceOpener.of(settings, ledger, media, Remotes.of(settings)),
+        sync=sync,
+        batch_pictures=4,
+        batches_in_flight=IN_FLIGHT,
+        **options,
+    )
 
 
 def messages(redis: Redis, queue: Queue) -> list[dict[str, object]]:
@@ -64,6 +79,15 @@ def test_no_more_than_allowed_is_in_flight(
     assert [one["batch_id"] for one in reversed(messages(redis, Queue.INGEST))] == ["0", "1", "2"]
     assert ledger.job(job_id).counts.total == 4 * IN_FLIGHT
     assert not ledger.job(job_id).total_known
+
+
+def test_planning_that_takes_long_goes_on_with_another_message(
+    ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
+) -> None:
+    planner(ledger, broker, folder, planning_s=0.0).plan(job_id)
+
+    assert ledger.plan_state(job_id).in_flight == 1
+    assert messages(redis, Queue.PLAN) == [{"job_id": job_id}]
 
 
 @pytest.mark.parametrize("same_planner", [True, False])

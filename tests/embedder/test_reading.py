@@ -1,7 +1,9 @@
 """From a reference to bytes: every way it can go wrong has its reason."""
 
 import os
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,10 @@ from sightline.errors import BadPicture, FailureReason
 from sightline.identity import sha256_of
 from sightline.media import FolderMediaStore
 from sightline.queue.sources import Item, Refusal, SourceKind
+from sightline.queue.sync_state import FileStamp
+from sightline.settings import Settings
 from sightline_embedder.reading import PictureReader
+from sightline_embedder.remotes import Remotes
 
 LIMIT = 1000
 
@@ -23,7 +28,8 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reader(root: Path, tmp_path: Path) -> PictureReader:
-    return PictureReader(FolderMediaStore(tmp_path / "media"), [root], LIMIT)
+    settings = Settings(import_roots=[root], max_picture_bytes=LIMIT, buckets=["s3://photos"])
+    return PictureReader.of(settings, FolderMediaStore(tmp_path / "media"), Remotes.of(settings))
 
 
 def reason_of(reader: PictureReader, path: Path) -> FailureReason:
@@ -43,6 +49,15 @@ def test_reads_a_file_and_when_it_was_changed(reader: PictureReader, root: Path)
     assert raw.data == b"data"
     assert raw.modified_at is not None
     assert raw.modified_at.timestamp() == 1_700_000_000
+    assert raw.stamp == FileStamp(4, 1_700_000_000_000_000_000)
+
+
+def test_a_file_changed_an_instant_ago_has_no_stamp(reader: PictureReader, root: Path) -> None:
+    path = root / "a.jpg"
+    path.write_bytes(b"data")
+    os.utime(path, (int(time.time()), int(time.time())))
+
+    assert reader.read("images", Item(number=0, kind=SourceKind.FOLDER, uri=path.as_uri())).stamp is None
 
 
 def test_reads_an_upload_from_the_media_store(reader: PictureReader, tmp_path: Path) -> None:
@@ -96,3 +111,18 @@ def test_what_was_refused_in_listing_stays_refused(reader: PictureReader, root: 
     with pytest.raises(BadPicture, match="a link") as caught:
         reader.read("images", item)
     assert caught.value.reason is FailureReason.ARCHIVE_MEMBER_UNSAFE
+
+
+def test_reads_an_object_of_a_bucket(reader: PictureReader, s3: Any) -> None:
+    s3.fill("photos", {"a b.jpg": b"data", "large.jpg": bytes(LIMIT + 1)})
+
+    raw = reader.read("images", Item(number=0, kind=SourceKind.BUCKET, uri="s3://photos/a%20b.jpg"))
+    with pytest.raises(BadPicture) as large:
+        reader.read("images", Item(number=0, kind=SourceKind.BUCKET, uri="s3://photos/large.jpg"))
+    with pytest.raises(BadPicture) as elsewhere:
+        reader.read("images", Item(number=0, kind=SourceKind.BUCKET, uri="s3://other/a.jpg"))
+
+    assert raw.data == b"data"
+    assert raw.modified_at is not None
+    assert large.value.reason is FailureReason.TOO_MANY_BYTES
+    assert elsewhere.value.reason is FailureReason.ACCESS_DENIED

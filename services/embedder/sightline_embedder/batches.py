@@ -6,19 +6,26 @@ from threading import Lock
 import structlog
 from celery import Celery
 
-from sightline.errors import FailureReason, JobNotFound, SpaceMismatch, Unavailable
+from sightline.errors import FailureReason, JobNotFound, SpaceMismatch, StorageFull, Unavailable
+from sightline.identity import point_id
 from sightline.index import CollectionSpec, VectorIndex
+from sightline.media import MediaStore
+from sightline.media_room import check_room
 from sightline.queue.broker import send
-from sightline.queue.jobs import Batch, BatchOutcome, Claim, Failure, Job
+from sightline.queue.jobs import Batch, BatchOutcome, Claim, Failure, Job, JobError
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch
 from sightline_embedder.errors import PointsGone
 from sightline_embedder.indexing import BatchIndexer
+from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
 
 _log = structlog.get_logger(__name__)
 
 MAX_STARTS = 3
 """A batch that was started this often without an outcome is split, until one picture is left."""
+
+_NEVER_A_PICTURE = frozenset({FailureReason.NOT_AN_IMAGE, FailureReason.TRUNCATED, FailureReason.EMPTY})
+"""Reasons that hold for these bytes whatever the settings: a retry needs no copy of them."""
 
 
 class BatchFailed(Exception):
@@ -30,7 +37,8 @@ class BatchRunner:
 
     A start that ends without an outcome, be it by a defect of ours or because the process died, counts
     against the batch. After MAX_STARTS the batch is halved, and so on until the picture that does it
-    is alone; that one is recorded as `internal`, and the others go through.
+    is alone; that one is recorded as `internal`, and the others go through. A disk that is full for
+    `full_disk_patience_s` fails the job.
     """
 
     def __init__(
@@ -40,12 +48,18 @@ class BatchRunner:
         indexer: BatchIndexer,
         index: VectorIndex,
         spec: CollectionSpec,
+        media: MediaStore,
+        min_free_bytes: int,
+        full_disk_patience_s: float = FULL_DISK_PATIENCE_S,
     ) -> None:
         self._ledger = ledger
         self._broker = broker
         self._indexer = indexer
         self._index = index
         self._spec = spec
+        self._media = media
+        self._min_free_bytes = min_free_bytes
+        self._patience = Patience(full_disk_patience_s)
         self._ready_collections: set[str] = set()
         self._lock = Lock()
 
@@ -64,13 +78,14 @@ class BatchRunner:
             _log.warning("job_record_gone", job_id=job_id, batch_id=batch_id)
             return
         if claim.starts <= MAX_STARTS:
-            outcome = self._attempt(job, claim.batch)
+            outcome = self._attempt(job, claim)
         elif len(claim.batch.items) > 1:
             self._split(job_id, claim.batch)
             return
         else:
             outcome = _given_up(claim)
         self._ledger.set_outcome(job_id, batch_id, outcome)
+        self._discard_originals(job.request.collection, outcome)
         _log.info(
             "batch_done",
             job_id=job_id,
@@ -81,10 +96,20 @@ class BatchRunner:
             failed=len(outcome.failures),
         )
 
-    def _attempt(self, job: Job, batch: Batch) -> BatchOutcome:
+    def _attempt(self, job: Job, claim: Claim) -> BatchOutcome:
+        batch = claim.batch
         try:
+            check_room(self._media, self._min_free_bytes)
+            self._patience.renew(job.id)
             self._ensure_collection(job.request.collection)
             return self._indexer.run(job, batch)
+        except StorageFull as error:
+            if not self._patience.is_over(job.id):
+                self._ledger.release(job.id, batch.id)
+                raise
+            # Somebody must make room first: say so, and do not fill the queue with vain attempts.
+            self._ledger.stop(job.id, JobError(code="storage_full", detail=str(error)))
+            return BatchOutcome(indexed=0, unchanged=0, canceled=len(batch.items))
         except (Unavailable, SpaceMismatch):
             self._ledger.release(job.id, batch.id)
             raise
@@ -96,6 +121,16 @@ class BatchRunner:
             self._ledger.note_defect(job.id, batch.id, defect)
             _log.exception("batch_failed", job_id=job.id, batch_id=batch.id)
             raise BatchFailed(defect) from error
+
+    def _discard_originals(self, collection: str, outcome: BatchOutcome) -> None:
+        """Forget the stored copies of bytes that will never be a picture.
+
+        Only now that the outcome is set: a batch that runs again would find nothing to read.
+        """
+        for failure in outcome.failures:
+            sha256 = failure.item.sha256
+            if sha256 is not None and failure.reason in _NEVER_A_PICTURE:
+                self._media.delete(collection, point_id(sha256), sha256)
 
     def _split(self, job_id: str, batch: Batch) -> None:
         _log.warning("batch_split", job_id=job_id, batch_id=batch.id, pictures=len(batch.items))

@@ -1,30 +1,37 @@
 """Planning: list a job's source lazily, and keep a bounded number of its batches in flight."""
 
+import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain
 from threading import Lock
 
 import structlog
 from celery import Celery
 
-from sightline.errors import JobNotFound
+from sightline.errors import JobNotFound, StorageFull
 from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, JobError, PlanState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob
 from sightline.queue.sources import Item
 from sightline_embedder.errors import SourceError
-from sightline_embedder.sources import Listed
+from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
+from sightline_embedder.recording import follows_folder
 from sightline_embedder.sources.opening import SourceOpener
+from sightline_embedder.steps import Step, batch_steps
+from sightline_embedder.syncing import FolderSync
 
 _log = structlog.get_logger(__name__)
+
+PLANNING_S = 10.0
+"""Planning that takes longer goes on with another message: a message must end before it is sent again."""
 
 
 class Planner:
     """Plans batches until the source ends or enough are in flight.
 
-    Each step starts from the cursor in the ledger, so that a planner that dies costs nothing. The
-    listing of a job is kept between steps, and used again where the ledger's cursor still agrees.
+    Planning goes on from the cursor in the ledger, so that a planner that dies costs nothing. The steps
+    of a job are kept while it waits for room, and used again where the ledger's cursor still agrees.
     """
 
     def __init__(
@@ -33,32 +40,45 @@ class Planner:
         broker: Celery,
         *,
         opener: SourceOpener,
+        sync: FolderSync,
         batch_pictures: int,
         batches_in_flight: int,
+        planning_s: float = PLANNING_S,
+        full_disk_patience_s: float = FULL_DISK_PATIENCE_S,
     ) -> None:
         self._ledger = ledger
         self._broker = broker
         self._opener = opener
+        self._sync = sync
         self._batch_pictures = batch_pictures
         self._batches_in_flight = batches_in_flight
-        self._listings: dict[str, tuple[str | None, Iterator[Listed]]] = {}
+        self._planning_s = planning_s
+        self._patience = Patience(full_disk_patience_s)
+        self._kept: dict[str, tuple[str | None, Iterator[Step]]] = {}
         self._lock = Lock()
 
     def plan(self, job_id: str) -> None:
-        """One step: plan and send batches while there is room. Doing it twice does no harm."""
+        """Plan and send batches while there is room. Doing it twice does no harm."""
         try:
             state = self._ledger.plan_state(job_id)
         except JobNotFound:
             _log.warning("job_record_gone", job_id=job_id)
             return
         if state.listed or state.final:
-            self._listings.pop(job_id, None)
+            self._kept.pop(job_id, None)
             return
         try:
             self._plan_while_room(job_id, state)
         except SourceError as error:
             _log.warning("source_failed", job_id=job_id, code=error.code, detail=error.detail)
             self._ledger.end_listing(job_id, JobError(code=error.code, detail=error.detail))
+        except StorageFull as error:
+            # An archive is copied while it is listed.
+            if not self._patience.is_over(job_id):
+                raise
+            self._ledger.stop(job_id, JobError(code="storage_full", detail=str(error)))
+        else:
+            self._patience.renew(job_id)
 
     def batch_ended(self, job_id: str) -> None:
         """Ask for the next planning step once half of the room is free again."""
@@ -70,34 +90,50 @@ class Planner:
             send(self._broker, PlanJob(job_id=job_id))
 
     def _plan_while_room(self, job_id: str, state: PlanState) -> None:
-        listing = self._take_listing(job_id, state.cursor)
-        cursor = state.cursor
+        steps = self._take_steps(job_id, state.cursor)
+        until = time.monotonic() + self._planning_s
         while state.in_flight < self._batches_in_flight:
-            found = list(islice(listing, self._batch_pictures))
-            if not found:
+            step = next(steps, None)
+            if step is None:
                 self._ledger.end_listing(job_id)
                 return
-            cursor = found[-1].cursor
-            batch = _batch(state, found)
-            if not self._ledger.plan_batch(job_id, batch, cursor):
-                return  # Another planner was first; it goes on from here.
-            send(self._broker, IndexBatch(job_id=job_id, batch_id=batch.id))
-            state = self._ledger.plan_state(job_id)
-            if state.final or state.cursor != cursor:
-                return
+            if step.alone and state.in_flight:
+                steps = chain([step], steps)
+                break
+            following = self._plan_step(job_id, state, step)
+            if following is None:
+                return  # The job has ended, or another planner was first.
+            state = following
+            if time.monotonic() > until:
+                break
         with self._lock:
-            self._listings[job_id] = (cursor, listing)
+            self._kept[job_id] = (state.cursor, steps)
+        if time.monotonic() > until:
+            send(self._broker, PlanJob(job_id=job_id))
 
-    def _take_listing(self, job_id: str, cursor: str | None) -> Iterator[Listed]:
+    def _plan_step(self, job_id: str, state: PlanState, step: Step) -> PlanState | None:
+        """Record a step and send its batch; where planning stands then, None if others go on from here."""
+        batch = _batch(state, step)
+        if not self._ledger.plan_batch(job_id, batch, step.cursor, unchanged=step.unchanged):
+            return None
+        if batch.items:
+            send(self._broker, IndexBatch(job_id=job_id, batch_id=batch.id))
+        following = self._ledger.plan_state(job_id)
+        return None if following.final or following.cursor != step.cursor else following
+
+    def _take_steps(self, job_id: str, cursor: str | None) -> Iterator[Step]:
         with self._lock:
-            kept = self._listings.pop(job_id, None)
+            kept = self._kept.pop(job_id, None)
         if kept is not None and kept[0] == cursor:
             return kept[1]
-        return self._opener.open(self._ledger.job(job_id)).list(cursor)
+        job = self._ledger.job(job_id)
+        source = self._opener.open(job)
+        folder = follows_folder(job)
+        if folder is not None:
+            return self._sync.steps(job, folder, source, cursor)
+        return batch_steps(source.list(cursor), self._batch_pictures)
 
 
-def _batch(state: PlanState, found: list[Listed]) -> Batch:
-    items = tuple(
-        Item(number=number, **dict(listed.ref)) for number, listed in enumerate(found, state.next_number)
-    )
+def _batch(state: PlanState, step: Step) -> Batch:
+    items = tuple(Item(number=number, **dict(ref)) for number, ref in enumerate(step.refs, state.next_number))
     return Batch(id=str(state.next_batch), items=items)

@@ -3,41 +3,78 @@
 import errno
 import os
 import stat
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
-from sightline.errors import BadPicture, FailureReason, NotFound
+from sightline.buckets import Buckets
+from sightline.errors import BadPicture, FailureReason, NotFound, OutsideRoots
 from sightline.file_uri import path_of
 from sightline.media import MediaStore
-from sightline.queue.sources import Item
-from sightline.roots import real_path, within_roots
+from sightline.queue.sources import Item, SourceKind
+from sightline.queue.sync_state import FileStamp
+from sightline.roots import open_within
+from sightline.settings import Settings
+from sightline_embedder.fetching import Fetcher
+from sightline_embedder.remotes import Remotes
 
 
 @dataclass(frozen=True)
 class RawPicture:
-    """A picture's file: its bytes and, where the place knows it, when it was last changed."""
+    """A picture's file: its bytes and, where the place knows it, when it was last changed.
+
+    `stamp` is a local file's, where any later change of the file will show in it.
+    """
 
     data: bytes
     modified_at: datetime | None
+    stamp: FileStamp | None = None
 
 
 class PictureReader:
-    """Reads the bytes that items name, from files in the import roots and from the media store."""
+    """Reads the bytes that items name: from the media store, import roots and buckets."""
 
-    def __init__(self, media: MediaStore, import_roots: Sequence[Path], max_bytes: int) -> None:
+    def __init__(
+        self,
+        media: MediaStore,
+        import_roots: Sequence[Path],
+        max_bytes: int,
+        buckets: Buckets,
+        fetcher: Fetcher,
+    ) -> None:
         self._media = media
         self._roots = import_roots
         self._max_bytes = max_bytes
+        self._buckets = buckets
+        self._fetcher = fetcher
+
+    @classmethod
+    def of(cls, settings: Settings, media: MediaStore, remotes: Remotes) -> Self:
+        """A reader within what the settings allow."""
+        return cls(media, settings.import_roots, settings.max_picture_bytes, remotes.buckets, remotes.fetcher)
 
     def read(self, collection: str, item: Item) -> RawPicture:
-        """The picture's bytes; raises BadPicture with the reason where there are none to be had."""
+        """The picture's bytes.
+
+        Raises BadPicture with the reason where there are none to be had, and Unavailable when a storage
+        does not answer.
+        """
         if item.refused is not None:
             raise BadPicture(item.refused.reason, item.refused.detail)
         if item.sha256 is not None:
             return self._read_upload(collection, item.sha256)
-        return self._read_file(path_of(item.uri))
+        match item.kind:
+            case SourceKind.BUCKET:
+                content = self._buckets.read(item.uri, self._max_bytes)
+                return RawPicture(content.data, content.modified_at)
+            case SourceKind.URL:
+                fetched = self._fetcher.fetch(item.uri, self._max_bytes)
+                return RawPicture(fetched.data, fetched.modified_at)
+            case _:
+                return self._read_file(path_of(item.uri))
 
     def _read_upload(self, collection: str, sha256: str) -> RawPicture:
         try:
@@ -47,23 +84,18 @@ class PictureReader:
 
     def _read_file(self, path: Path) -> RawPicture:
         try:
-            real = real_path(path)
-            if not within_roots(real, self._roots):
-                raise BadPicture(
-                    FailureReason.ACCESS_DENIED, f"{path} leads out of the folders that may be imported."
-                )
-            # O_NONBLOCK: a named pipe would wait for a writer for ever. O_NOFOLLOW: the file may have
-            # become a link since it was checked.
-            descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = open_within(path, self._roots)
             try:
                 return self._read_descriptor(path, descriptor)
             finally:
                 os.close(descriptor)
+        except OutsideRoots as error:
+            raise BadPicture(FailureReason.ACCESS_DENIED, str(error)) from error
         except OSError as error:
             raise _as_bad_picture(path, error) from error
 
     def _read_descriptor(self, path: Path, descriptor: int) -> RawPicture:
-        about = os.fstat(descriptor)
+        about, now_ns = os.fstat(descriptor), time.time_ns()
         if not stat.S_ISREG(about.st_mode):
             raise BadPicture(FailureReason.NOT_AN_IMAGE, f"{path} is not a regular file.")
         # One byte more than allowed is read, so that a file that grows meanwhile is refused too.
@@ -74,7 +106,9 @@ class PictureReader:
                 FailureReason.TOO_MANY_BYTES,
                 f"{path} has {about.st_size} bytes; the limit is {self._max_bytes}.",
             )
-        return RawPicture(data, datetime.fromtimestamp(about.st_mtime, UTC))
+        stamp = FileStamp.of(about)
+        modified_at = datetime.fromtimestamp(about.st_mtime, UTC)
+        return RawPicture(data, modified_at, stamp if stamp.tells(now_ns) else None)
 
 
 def _as_bad_picture(path: Path, error: OSError) -> BadPicture:

@@ -5,3 +5,7 @@ from sightline.errors import SightlineError
 
 class StartError(SightlineError):
     """The embedded stack cannot start; `str()` says why and what to do."""
+
+
+class WatchError(SightlineError):
+    """A folder cannot be watched; `str()` says why and what to do."""

@@ -78,6 +78,18 @@ class _OneAtATime(QdrantServer):
         with self._turn:
             super().merge_payload(*arguments, **options)
 
+    def remove_payload(self, *arguments: Any) -> None:
+        with self._turn:
+            super().remove_payload(*arguments)
+
+    def delete_matching(self, *arguments: Any) -> None:
+        with self._turn:
+            super().delete_matching(*arguments)
+
+    def retrieve(self, *arguments: Any, **options: Any) -> Any:
+        with self._turn:
+            return super().retrieve(*arguments, **options)
+
 
 @pytest.fixture(scope="session")
 def fast_folder() -> Iterator[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import get_args
 
 import numpy as np
@@ -18,7 +19,7 @@ from sightline.errors import (
 )
 from sightline.index import CollectionSpec, Page, Point, SearchQuery, SortKey, VectorIndex
 from sightline.index.filters import parse_filter
-from sightline.payload import FieldType, Source
+from sightline.payload import FieldType, GeoPoint, Source
 
 MakePoint = Callable[..., Point]
 
@@ -127,6 +128,8 @@ def test_a_payload_comes_back_as_it_was(index: VectorIndex, collection: str, mak
         metadata=metadata,
         tags=("b", "a", "b"),
         taken_at=None,
+        camera="Example Mk II",
+        location=GeoPoint(lat=-33.5, lon=151.25),
         sources={"k": Source(kind="folder", uri="file:///ü")},
     )
     index.insert(collection, [point])
@@ -193,6 +196,64 @@ def test_a_source_is_replaced_under_its_key_only(
     assert found[point.id].payload.sources == {"a": new, "b": old}
     assert found[point.id].payload.tags == ("kept",)
     assert set(found) == {point.id}
+
+
+def test_a_point_goes_with_its_last_source(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    one = Source(kind="folder", uri="file:///one")
+    points = [
+        make_point(1, sources={"0123456789abcdef": one, "b": one}, tags=("kept",)),
+        make_point(2, sources={"0123456789abcdef": one}),
+        make_point(3, sources={"b": one}),
+        make_point(4, sources={"b": one}),
+    ]
+    index.insert(collection, points)
+    first, second, third, untouched = (point.id for point in points)
+    removed = {
+        first: ["0123456789abcdef", "unknown"],
+        second: ["0123456789abcdef"],
+        third: ["unknown"],
+        ABSENT: ["b"],
+        "no-uuid": ["b"],
+    }
+    for _ in range(2):
+        assert index.remove_sources(collection, removed) == {second, ABSENT}
+
+    left = index.retrieve(collection, [point.id for point in points])
+    assert set(left) == {first, third, untouched}
+    assert left[first].payload.sources == {"b": one}
+    assert left[first].payload.tags == ("kept",)
+    assert left[third].payload == points[2].payload
+    assert index.remove_sources(collection, {}) == set()
+    with pytest.raises(CollectionNotFound):
+        index.remove_sources("nowhere", removed)
+
+
+def test_a_source_added_while_the_last_one_goes_is_kept_or_known_to_be_lost(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    old, new = (Source(kind="folder", uri=f"file:///{name}") for name in ("old", "new"))
+    rounds = [make_point(number, sources={"old": old}) for number in range(30)]
+    index.insert(collection, rounds)
+    start = Barrier(2)
+
+    def add(point: Point) -> bool:
+        start.wait()
+        index.add_sources(collection, {point.id: {"new": new}})
+        return point.id in index.retrieve(collection, [point.id])
+
+    def remove(point: Point) -> bool:
+        start.wait()
+        return point.id in index.remove_sources(collection, {point.id: ["old"]})
+
+    with ThreadPoolExecutor(2) as pool:
+        for point in rounds:
+            adding, removing = pool.submit(add, point), pool.submit(remove, point)
+            kept, gone = adding.result(), removing.result()
+            left = index.retrieve(collection, [point.id])
+            assert kept is (point.id in left) is not gone
+            assert not kept or left[point.id].payload.sources == {"new": new}
 
 
 def test_search_is_by_cosine_best_first(index: VectorIndex, collection: str, make_point: MakePoint) -> None:

@@ -286,6 +286,7 @@ def test_recorded_pictures_come_back_by_their_place(ledger: Ledger) -> None:
 
 def test_an_idempotency_key_makes_one_job(ledger: Ledger) -> None:
     key = IdempotencyKey(key="k", body="b")
+    assert ledger.made_under(key) is None
     made: list[str] = []
     threads = [Thread(target=lambda: made.append(ledger.create(REQUEST, (), key).id)) for _ in range(8)]
     for thread in threads:
@@ -296,8 +297,12 @@ def test_an_idempotency_key_makes_one_job(ledger: Ledger) -> None:
     assert len(made) == 8
     assert len(set(made)) == 1 == ledger.active_count()
     assert ledger.create(REQUEST, (), IdempotencyKey(key="other", body="b")).id not in made
-    with pytest.raises(IdempotencyKeyReused):
-        ledger.create(REQUEST, (), IdempotencyKey(key="k", body="another"))
+    earlier = ledger.made_under(key)
+    assert earlier
+    assert [earlier.id] == ledger.active()[:1]
+    for ask in (ledger.made_under, lambda other: ledger.create(REQUEST, (), other)):
+        with pytest.raises(IdempotencyKeyReused):
+            ask(IdempotencyKey(key="k", body="another"))
 
 
 def test_unknown_job_is_not_found(ledger: Ledger) -> None:

@@ -1,27 +1,44 @@
-"""Whole files from URLs, kept on this machine for as long as they are read."""
+"""Whole files from URLs and buckets, kept on this machine for as long as they are read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from sightline.atomic_files import make_folder, unavailable_when_failing
+from sightline.buckets import Buckets
+from sightline.buckets.addresses import names_object
 from sightline.errors import BadPicture
+from sightline.settings import Settings
 from sightline_embedder.errors import SourceError
 from sightline_embedder.fetching import Fetcher, FetchLimits
 
 _SERVICE = "The folder for downloads"
 
 
-class FetchedFiles:
-    """Downloads archives and manifests into files without a name, which go with their reader."""
+class Downloads:
+    """Archives and manifests as files without a name, which go with their reader."""
 
-    def __init__(self, fetcher: Fetcher, folder: Path, *, max_bytes: int, timeout_s: float) -> None:
+    def __init__(
+        self, fetcher: Fetcher, buckets: Buckets, folder: Path, *, max_bytes: int, timeout_s: float
+    ) -> None:
         self._fetcher = fetcher
+        self._buckets = buckets
         self._folder = folder
         self._max_bytes = max_bytes
         self._limits = FetchLimits(total_s=timeout_s)
+
+    @classmethod
+    def of(cls, settings: Settings, fetcher: Fetcher, buckets: Buckets) -> Self:
+        """Downloads within the limits of the settings, in a folder beside the media."""
+        return cls(
+            fetcher,
+            buckets,
+            settings.data_dir / "downloads",
+            max_bytes=settings.download_max_bytes,
+            timeout_s=settings.download_timeout_s,
+        )
 
     @contextmanager
     def __call__(self, url: str) -> Iterator[BinaryIO]:
@@ -31,11 +48,22 @@ class FetchedFiles:
             file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed below, also after errors
         with file:
             try:
-                with self._fetcher.stream(url, self._max_bytes, self._limits) as download:
-                    for chunk in download.chunks:
-                        with unavailable_when_failing(_SERVICE):
-                            file.write(chunk)
+                self._download(url, file)
             except BadPicture as error:
                 raise SourceError(error.reason.value, error.detail) from error
             file.seek(0)
             yield file
+
+    def _download(self, url: str, file: BinaryIO) -> None:
+        if names_object(url):
+            with self._buckets.stream(url, self._max_bytes) as opened:
+                _write(opened.chunks, file)
+        else:
+            with self._fetcher.stream(url, self._max_bytes, self._limits) as download:
+                _write(download.chunks, file)
+
+
+def _write(chunks: Iterable[bytes], file: BinaryIO) -> None:
+    for chunk in chunks:
+        with unavailable_when_failing(_SERVICE):
+            file.write(chunk)

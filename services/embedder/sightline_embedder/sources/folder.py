@@ -20,7 +20,7 @@ UNREAD_SUFFIXES = frozenset(
     {".jxl", ".jp2", ".j2k", ".psd", ".svg", ".ico", ".tga", ".raw", ".dng", ".cr2", ".cr3", ".nef"}
     | {".arw", ".orf", ".rw2", ".raf", ".srw", ".pef"}
 )
-_LISTED = READ_SUFFIXES | UNREAD_SUFFIXES
+LISTED_SUFFIXES = READ_SUFFIXES | UNREAD_SUFFIXES
 
 
 class FolderListing:
@@ -90,7 +90,7 @@ def _is_wanted(entry: "os.DirEntry[str]") -> bool:
         return False
     if entry.is_dir(follow_symlinks=False):
         return True
-    return Path(entry.name).suffix.lower() in _LISTED
+    return Path(entry.name).suffix.lower() in LISTED_SUFFIXES
 
 
 def _order(name: str) -> bytes:

@@ -1,6 +1,6 @@
 """The vector index: one protocol over Qdrant Edge (embedded) and a Qdrant server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -130,7 +130,14 @@ class VectorIndex(Protocol):
     def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
         """Add sources to points, by point id and source key, key by key (nothing is lost).
 
-        Points that are not there (any more) are left out.
+        Points that are not there (any more) are left out. A point whose last other source is removed at
+        the same time either keeps the new one, or is gone for whoever reads it back afterwards.
+        """
+
+    def remove_sources(self, collection: str, sources: Mapping[str, Collection[str]]) -> set[str]:
+        """Take sources off points, by point id and source key; a point that has none left is deleted.
+
+        Returns the ids of those that are not there afterwards, whoever deleted them.
         """
 
     def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:

@@ -102,7 +102,7 @@ def check_json(value: Any, where: str, depth: int = 0) -> None:
         case float():
             sound = math.isfinite(value)
         case str():
-            sound = not any("\ud800" <= character <= "\udfff" for character in value)
+            sound = _is_unicode(value)
         case dict():
             sound = all(isinstance(name, str) for name in value)
             for name, inner in value.items():
@@ -118,6 +118,15 @@ def check_json(value: Any, where: str, depth: int = 0) -> None:
         raise BadRequest(
             f"'{where}' holds {ascii(value)[:60]}, which JSON cannot carry or the index cannot keep."
         )
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be written in UTF-8: half of a surrogate pair cannot, and JSON can hold one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_point_id(text: str) -> bool:

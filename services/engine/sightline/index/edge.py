@@ -69,6 +69,11 @@ class EdgeCollection:
         point = edge.Filter(must=[edge.HasIdCondition({point_id})])
         self._shard.update(edge.UpdateOperation.set_payload_by_filter(point, dict(values), key))
 
+    def remove_payload(self, point_id: str, keys: Sequence[str]) -> None:
+        """Remove entries of a point's payload by their paths; nothing if there is no such point or entry."""
+        point = edge.Filter(must=[edge.HasIdCondition({point_id})])
+        self._shard.update(edge.UpdateOperation.delete_payload_by_filter(point, list(keys)))
+
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points; ids that do not exist are ignored."""
         self._shard.update(edge.UpdateOperation.delete_points(list(ids)))

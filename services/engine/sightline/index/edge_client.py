@@ -1,6 +1,6 @@
 """The client of an index process: VectorIndex over its private socket."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +92,14 @@ class EdgeClient:
             for point_id in known_ids(list(sources))
         }
         self._ask(wire.AddSources(collection, added), wire.Done)
+
+    def remove_sources(self, collection: str, sources: Mapping[str, Collection[str]]) -> set[str]:
+        """Take sources off points, delete those that have none left; the ids of those that are gone."""
+        gone: set[str] = set()
+        for part in _parts(known_ids(list(sources))):
+            removed = {point_id: list(sources[point_id]) for point_id in part}
+            gone.update(self._ask(wire.RemoveSources(collection, removed), wire.Gone).ids)
+        return gone
 
     def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
         """Replace top-level payload fields of one point; ImageNotFound if it is not there."""

@@ -1,7 +1,7 @@
 """All collections of an embedded index, in the process that holds them."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,17 @@ class EdgeCollections:
             shard = self._changing(name)
             for point_id, added in sources.items():
                 shard.merge_payload(point_id, added, key="sources")
+
+    def remove_sources(self, name: str, sources: Mapping[str, Collection[str]]) -> list[str]:
+        """Take sources off points, delete those that have none left; the ids of those that are gone."""
+        with self._held():
+            shard = self._changing(name)
+            for point_id, keys in sources.items():
+                shard.remove_payload(point_id, [f"sources.{key}" for key in keys])
+            left = shard.retrieve(list(sources), with_vectors=False)
+            kept = {record.id for record in left if record.payload.get("sources")}
+            shard.delete([record.id for record in left if record.id not in kept])
+            return [point_id for point_id in sources if point_id not in kept]
 
     def set_payload(self, name: str, point_id: str, values: Mapping[str, Any]) -> None:
         """Replace top-level payload fields of one point."""

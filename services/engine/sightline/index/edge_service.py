@@ -54,6 +54,8 @@ class EdgeService:
                 self._collections.insert(collection, points)
             case wire.AddSources(collection, sources):
                 self._collections.add_sources(collection, sources)
+            case wire.RemoveSources(collection, removed):
+                return wire.Gone(self._collections.remove_sources(collection, removed))
             case wire.SetPayload(collection, point_id, values):
                 self._collections.set_payload(collection, point_id, values)
             case wire.Delete(collection, ids):

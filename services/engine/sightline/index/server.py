@@ -129,16 +129,22 @@ class QdrantServer:
         self, name: str, values: Mapping[str, Mapping[str, Any]], key: str | None = None
     ) -> None:
         """Set payload entries by point id, or entries of the object at `key`; absent points are left out."""
-        # By filter: by id, the server refuses the rest when one of the points has been deleted.
         operations = [
             models.SetPayloadOperation(
-                set_payload=models.SetPayload(
-                    payload=dict(entries),
-                    key=key,
-                    filter=models.Filter(must=[models.HasIdCondition(has_id=[point_id])]),
-                )
+                set_payload=models.SetPayload(payload=dict(entries), key=key, filter=_points([point_id]))
             )
             for point_id, entries in values.items()
+        ]
+        with _translated(name):
+            self._client.batch_update_points(name, operations, wait=True)
+
+    def remove_payload(self, name: str, paths: Mapping[str, Sequence[str]]) -> None:
+        """Remove payload entries by point id and path; what is not there is left out."""
+        operations = [
+            models.DeletePayloadOperation(
+                delete_payload=models.DeletePayload(keys=list(keys), filter=_points([point_id]))
+            )
+            for point_id, keys in paths.items()
         ]
         with _translated(name):
             self._client.batch_update_points(name, operations, wait=True)
@@ -147,6 +153,12 @@ class QdrantServer:
         """Delete points; ids that do not exist are ignored."""
         with _translated(name):
             self._client.delete(name, models.PointIdsList(points=list(ids)), wait=True)
+
+    def delete_matching(self, name: str, clause: Clause) -> None:
+        """Delete the points that match at the moment of deletion."""
+        filter = _filter(clause) or models.Filter()
+        with _translated(name):
+            self._client.delete(name, models.FilterSelector(filter=filter), wait=True)
 
     def search(
         self,
@@ -236,6 +248,11 @@ def _translated(collection: str | None = None) -> Iterator[None]:
 def _record(record: models.Record) -> PointRecord:
     vector = None if record.vector is None else vector_bytes(np.asarray(record.vector, dtype=np.float32))
     return PointRecord(str(record.id), record.payload or {}, vector)
+
+
+def _points(ids: Sequence[str]) -> models.Filter:
+    # To change points by id, the server refuses as a whole when one of them has been deleted.
+    return models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
 
 
 def _filter(clause: Clause | None) -> models.Filter | None:

@@ -1,7 +1,7 @@
 """VectorIndex on a Qdrant server or cluster."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 from sightline.errors import BadRequest, CollectionNotFound, FieldNotIndexed, ImageNotFound
@@ -33,6 +33,7 @@ from sightline.index.clauses import Clause, clause_of
 from sightline.index.filters import Filter
 from sightline.index.records import CollectionRecord, PointRecord, point_record, scored_point, stored_point
 from sightline.index.server import QdrantServer
+from sightline.index.server_sources import ServerSources
 from sightline.payload import Source
 
 REMEMBER_S = 5.0
@@ -46,6 +47,7 @@ class ServerIndex:
     def __init__(self, server: QdrantServer) -> None:
         """Use a server; nothing is asked yet."""
         self._server = server
+        self._sources = ServerSources(server)
         self._remembered: dict[str, tuple[float, CollectionRecord]] = {}
 
     @classmethod
@@ -117,12 +119,15 @@ class ServerIndex:
     def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
         """Add sources to points, key by key; points that are not there are left out."""
         self._known(collection)
-        added = {
-            point_id: {key: source.model_dump(mode="json") for key, source in sources[point_id].items()}
-            for point_id in known_ids(list(sources))
-        }
+        added = {point_id: sources[point_id] for point_id in known_ids(list(sources))}
         if added:
-            self._server.merge_payload(collection, added, key="sources")
+            self._sources.add(collection, added)
+
+    def remove_sources(self, collection: str, sources: Mapping[str, Collection[str]]) -> set[str]:
+        """Take sources off points, delete those that have none left; the ids of those that are gone."""
+        self._known(collection)
+        removed = {point_id: sources[point_id] for point_id in known_ids(list(sources))}
+        return self._sources.remove(collection, removed) if removed else set()
 
     def set_payload(self, collection: str, point_id: str, values: Mapping[str, Any]) -> None:
         """Replace top-level payload fields of one point; ImageNotFound if it is not there."""

@@ -58,6 +58,13 @@ class AddSources(msgspec.Struct, tag=True):
     sources: dict[str, dict[str, Any]]
 
 
+class RemoveSources(msgspec.Struct, tag=True):
+    """Take sources off points, by point id and source key; answered by Gone."""
+
+    collection: str
+    sources: dict[str, list[str]]
+
+
 class SetPayload(msgspec.Struct, tag=True):
     """Replace payload fields of a point; answered by Done."""
 
@@ -111,6 +118,7 @@ Request: TypeAlias = (
     | Insert
     | Retrieve
     | AddSources
+    | RemoveSources
     | SetPayload
     | Delete
     | Search
@@ -136,6 +144,12 @@ class Points(msgspec.Struct, tag=True):
     next_cursor: str | None = None
 
 
+class Gone(msgspec.Struct, tag=True):
+    """Ids of points that are not there any more."""
+
+    ids: list[str]
+
+
 class Hits(msgspec.Struct, tag=True):
     """Search results, best first."""
 
@@ -156,7 +170,7 @@ class Failed(msgspec.Struct, tag=True):
     attributes: dict[str, Any]
 
 
-Reply: TypeAlias = Done | Collections | Points | Hits | Number | Failed
+Reply: TypeAlias = Done | Collections | Points | Gone | Hits | Number | Failed
 
 
 def failed(error: SightlineError) -> Failed:

@@ -88,21 +88,20 @@ class Ledger:
         args.append(idempotency.body if idempotency else "")
         for field, value in new_record(request, now).items():
             args += [field, value]
-        keys = [
-            *job_keys(job_id),
-            JOBS,
-            *([f"sightline:idempotency:{idempotency.key}"] if idempotency else ()),
-        ]
+        keys = [*job_keys(job_id), JOBS, *([_idempotency_key(idempotency)] if idempotency else ())]
         with redis_errors(_SERVICE):
             made = cast(str | None, self._create(keys=keys, args=args))
         if made is None or idempotency is None:
             return self.job(job_id)
         with redis_errors(_SERVICE):
             self._redis.delete(job_key(job_id, "refs"))
-        body, earlier = made.split(" ")
-        if body != idempotency.body:
-            raise IdempotencyKeyReused
-        return self.job(earlier)
+        return self.job(_made_for(idempotency, made))
+
+    def made_under(self, idempotency: IdempotencyKey) -> Job | None:
+        """The job that a key made already; raises IdempotencyKeyReused as `create` does."""
+        with redis_errors(_SERVICE):
+            made = cast(str | None, self._redis.get(_idempotency_key(idempotency)))
+        return self.job(_made_for(idempotency, made)) if made else None
 
     def refs(self, job_id: str, start: int, count: int) -> Sequence[PictureRef]:
         """Pictures of a job with a RecordedSource, by their place."""
@@ -277,6 +276,18 @@ class Ledger:
             while ids := cast(list[str], self._redis.zrevrange(JOBS, start, start + page - 1)):
                 yield from ids
                 start += page
+
+
+def _idempotency_key(idempotency: IdempotencyKey) -> str:
+    return f"sightline:idempotency:{idempotency.key}"
+
+
+def _made_for(idempotency: IdempotencyKey, made: str) -> str:
+    """The id in what is recorded under a key; raises IdempotencyKeyReused if it was made for another body."""
+    body, job_id = made.split(" ")
+    if body != idempotency.body:
+        raise IdempotencyKeyReused
+    return job_id
 
 
 def _now() -> str:

@@ -1,55 +1,131 @@
 """`sightline index`: bring pictures in, and watch them go."""
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from sightline.file_uri import path_of
 from sightline.identity import sha256_of_file
 from sightline_embedder.sources.folder import FolderListing
 from sightline_local.client import ApiClient, ApiFailure
+from sightline_local.commands.ingest_source import source_of, start_source
 from sightline_local.commands.job_progress import follow_jobs
 from sightline_local.commands.options import DEFAULT_URL, AsJson, Collection, Url, client
 from sightline_local.commands.output import print_json
 
 FILES_PER_UPLOAD = 100
+_RETRY_S = 5.0
+_NOT_READABLE = ("path_not_allowed", "folder_not_found")
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(exists=True, help="Folders and picture files.")],
+    places: Annotated[
+        list[str],
+        typer.Argument(help="Folders, pictures, archives, manifests; also at URLs and in buckets."),
+    ],
     tag: Annotated[list[str] | None, typer.Option(help="Tag for every new picture; repeatable.")] = None,
     collection: Collection = None,
+    sync: Annotated[
+        bool, typer.Option("--sync", help="Read only what changed, and forget pictures that are gone.")
+    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Sync now and after every change.")] = False,
+    poll: Annotated[
+        bool, typer.Option("--poll", help="Watch by looking again and again, as network disks need it.")
+    ] = False,
     url: Url = DEFAULT_URL,
     json: AsJson = False,
 ) -> None:
-    """Index pictures. Folders that the API may read are not copied; others are uploaded."""
+    """Index pictures. Folders that the API may read are not copied; others are uploaded.
+
+    With --sync the index follows a folder. With --watch it does so until ctrl-C.
+    """
+    if sync or watch:
+        for place in places:
+            if not Path(place).is_dir():
+                raise typer.BadParameter(f"{place} is no folder; only folders can be synced.")
+    if poll and not watch:
+        raise typer.BadParameter("--poll says how to watch: give it with --watch.")
     api = client(url)
-    jobs = [job for path in paths for job in start_jobs(api, path.resolve(), tag or [], collection)]
-    ended = follow_jobs(api, [job["id"] for job in jobs], quiet=json)
-    if json:
-        print_json(ended)
-    if any(job["state"] != "succeeded" for job in ended):
+
+    def run(chosen: Sequence[str | Path]) -> bool:
+        jobs = [
+            job
+            for place in chosen
+            for job in _start(api, str(place), tag or [], collection, sync=sync or watch)
+        ]
+        ended = follow_jobs(api, [job["id"] for job in jobs], quiet=json)
+        if json:
+            print_json(ended)
+        return all(job["state"] == "succeeded" for job in ended)
+
+    if watch:
+        with suppress(KeyboardInterrupt):
+            _run_at_changes(run, [Path(place).resolve() for place in places], poll=poll)
+    elif not run(places):
         raise typer.Exit(1)
 
 
-def start_jobs(api: ApiClient, path: Path, tags: Sequence[str], collection: str | None) -> Iterator[Any]:
-    """Jobs for one path: a folder source where the API allows it, else uploads."""
+def _start(
+    api: ApiClient, place: str, tags: Sequence[str], collection: str | None, *, sync: bool
+) -> Iterator[Any]:
+    source = source_of(place)
+    if source is not None:
+        yield start_source(api, source, tags, collection)
+        return
+    path = Path(place).resolve()
+    if not path.exists():
+        raise typer.BadParameter(f"There is no file or folder {place}.")
+    yield from start_jobs(api, path, tags, collection, sync=sync)
+
+
+def start_jobs(
+    api: ApiClient, path: Path, tags: Sequence[str], collection: str | None, *, sync: bool = False
+) -> Iterator[Any]:
+    """Jobs for one path: a folder source where the API allows it, else uploads.
+
+    Raises ApiFailure; a `sync` also where the API does not allow the folder.
+    """
     if path.is_dir():
-        body = {"source": {"kind": "folder", "path": str(path)}, "tags": list(tags), "collection": collection}
+        source = {"kind": "folder", "path": str(path), "sync": sync}
         try:
-            yield api.post("/v1/ingest", body)
+            yield api.post("/v1/ingest", {"source": source, "tags": list(tags), "collection": collection})
             return
         except ApiFailure as error:
-            if error.code not in ("path_not_allowed", "folder_not_found"):
+            if error.code not in _NOT_READABLE:
                 raise
+            if sync:
+                raise ApiFailure(
+                    error.code, f"{error} Only a folder that the API reads can be synced."
+                ) from error
     files = _pictures_of(path)
     while group := list(islice(files, FILES_PER_UPLOAD)):
         unknown = _without_known(api, group, collection)
         if unknown:
             yield api.upload(unknown, {"collection": collection} if collection else {}, tags)
+
+
+def _run_at_changes(run: Callable[[Sequence[Path]], bool], folders: Sequence[Path], *, poll: bool) -> None:
+    """Sync now, and whatever changed whenever something did; an API that is away is waited for."""
+    from sightline_local.watching import watch_folders
+
+    for number, changed in enumerate(watch_folders(folders, poll=poll)):
+        while True:
+            try:
+                run(changed)
+                break
+            except ApiFailure as error:
+                if number == 0 or error.code in _NOT_READABLE:
+                    raise
+                Console(stderr=True).print(f"[yellow]{error} Trying again in {_RETRY_S:.0f} s.")
+                time.sleep(_RETRY_S)
+        if number == 0:
+            Console(stderr=True).print("watching for changes; ctrl-C ends it")
 
 
 def _pictures_of(path: Path) -> Iterator[Path]:

@@ -1,0 +1,95 @@
+"""A disk that fills up: uploads are refused, the job says why, and nothing is broken afterwards."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MIB = 1 << 20
+RESERVE = 48 * MIB
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 192 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", disk], stderr=subprocess.PIPE, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root can mount a small disk: " + mounted.stderr.decode().strip())
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def fill(disk: Path, leaving: int) -> Path:
+    about = os.statvfs(disk)
+    filler = disk / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, about.f_bavail * about.f_frsize - leaving)
+    return filler
+
+
+def points(stack: Any) -> int:
+    collections = stack.api.get("/v1/stats").json()["collections"]
+    return sum(one["points"] for one in collections if one["name"] == "images")
+
+
+def upload(stack: Any, picture: Path) -> Any:
+    with picture.open("rb") as file:
+        return stack.api.post("/v1/images", files={"files": file}, headers={"Prefer": "wait=60"})
+
+
+@pytest.mark.parametrize("leaving", [RESERVE // 2, 0], ids=["below the reserve", "to the last byte"])
+def test_full_disk_refuses_uploads_and_fails_jobs_and_breaks_nothing(
+    run_stack: Any,
+    small_disk: Path,
+    many_pictures: Path,
+    photo_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    leaving: int,
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_MIN_FREE_BYTES", str(RESERVE))
+    with run_stack(small_disk / "data", many_pictures) as stack:
+        assert upload(stack, photo_folder / "chelsea.png").json()["state"] == "succeeded"
+        filler = fill(small_disk, leaving)
+
+        refused = upload(stack, photo_folder / "coffee.png")
+        assert (refused.status_code, refused.json()["code"]) == (507, "storage_full")
+        job_id = stack.ingest(many_pictures) if leaving else None
+        if job_id:
+            job = stack.ended_job(job_id, within_s=60)
+            assert (job["state"], job["error"]["code"]) == ("failed", "storage_full")
+            assert job["counts"]["failed"] == 0
+        assert stack.api.get("/v1/search", params={"q": "a cat"}).json()["hits"]
+
+        # Then room is made, and the same again goes through.
+        filler.unlink()
+        assert upload(stack, photo_folder / "coffee.png").json()["state"] == "succeeded"
+        job = stack.ended_job(stack.ingest(many_pictures), within_s=120)
+        assert (job["state"], job["counts"]["total"]) == ("succeeded", 500)
+        assert points(stack) == 502
+
+    with run_stack(small_disk / "data", many_pictures) as stack:
+        assert points(stack) == 502
+        hits = stack.api.get("/v1/search", params={"q": "a cup of coffee", "limit": 200}).json()["hits"]
+        assert len(hits) == 200
+
+
+def test_disk_that_fills_up_in_the_middle_of_a_job_loses_nothing(
+    run_stack: Any, small_disk: Path, many_pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_MIN_FREE_BYTES", str(RESERVE))
+    with run_stack(small_disk / "data", many_pictures) as stack:
+        job_id = stack.ingest(many_pictures)
+        filler = fill(small_disk, leaving=0)
+        filler.unlink()
+
+        job = stack.ended_job(job_id, within_s=180)
+
+        assert (job["state"], job["counts"]["indexed"]) == ("succeeded", 500)
+        assert points(stack) == 500
