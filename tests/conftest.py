@@ -3,16 +3,20 @@
 import fcntl
 import hashlib
 import json
+import os
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from http.client import HTTPConnection
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from redis import Redis
@@ -58,6 +62,18 @@ def redis(redis_url: str) -> Redis:
 def ledger(redis: Redis) -> Ledger:
     """The ledger of an empty Redis."""
     return Ledger(redis, timedelta(days=1))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB, which wants root to be made."""
+    folder = tmp_path / "small-disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a file system of 4 MiB can only be made by root, where mounting is allowed")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -182,3 +198,59 @@ def _builder_key() -> str:
 
 def _key_of(*files: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """moto's S3 server, in a process of its own."""
+
+    port: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make the clients of a process use it."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.port}",
+            "AWS_ACCESS_KEY_ID": "test-key",
+            "AWS_SECRET_ACCESS_KEY": "test-secret",
+            "AWS_REGION": "us-east-1",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def fill(self, bucket: str, objects: Mapping[str, bytes]) -> None:
+        """Put objects into a bucket, which is made where it is missing."""
+        connection = HTTPConnection("127.0.0.1", self.port)
+        # The server looks at the key's name alone to tell whose bucket it is.
+        credential = "test-key/20260101/us-east-1/s3/aws4_request"
+        headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, Signature=0"}
+        paths = {f"/{bucket}": b""} | {f"/{bucket}/{quote(key)}": data for key, data in objects.items()}
+        for path, data in paths.items():
+            connection.request("PUT", path, data, headers)
+            with connection.getresponse() as response:
+                assert response.status in (200, 409), response.read()
+                response.read()
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server without buckets, on a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _await_port(port, server)
+            yield S3Server(port)
+        finally:
+            server.terminate()
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The S3 server, as the one that the clients of this process use."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server

@@ -14,7 +14,10 @@ PACKAGES = ("sightline", "sightline_api", "sightline_embedder", "sightline_local
 DOORS = {
     "qdrant_client": {"sightline.index.server"},
     "qdrant_edge": {"sightline.index.edge"},
+    "botocore": {"sightline.buckets.s3"},
+    "obstore": {"sightline.buckets.google_azure"},
     "openvino": {"sightline.encoder.openvino"},
+    "pyarrow": {"sightline_embedder.sources.manifests.parquet_table"},
     "sentence_transformers": {"sightline.encoder.torch"},
 }
 MAY_IMPORT = {

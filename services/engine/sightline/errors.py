@@ -3,6 +3,9 @@
 SightlineError
 ├── BadPicture            a picture that cannot be used: data, recorded, never retried by itself
 ├── Unavailable           a service that does not answer: retried, never blamed on a picture
+│   └── StorageFull       a disk without room: retried in vain until somebody makes some
+├── BucketUnusable        a bucket that is not there, or may not be listed
+├── OutsideRoots          a path that leads out of the folders that may be imported
 ├── SettingsError         settings that contradict each other or the machine
 ├── ModelError            a model that cannot be found, built, loaded or trusted
 ├── SpaceMismatch         vectors of one model offered to a collection of another
@@ -19,6 +22,7 @@ SightlineError
 
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 
 
 class FailureReason(StrEnum):
@@ -37,6 +41,7 @@ class FailureReason(StrEnum):
     FETCH_TIMEOUT = "fetch_timeout"
     FETCH_FAILED = "fetch_failed"
     ARCHIVE_MEMBER_UNSAFE = "archive_member_unsafe"
+    BAD_METADATA = "bad_metadata"
     INTERNAL = "internal"
 
 
@@ -60,10 +65,34 @@ class BadPicture(SightlineError):
 class Unavailable(SightlineError):
     """A service that this process needs does not answer."""
 
+    fault = "does not answer"
+
     def __init__(self, service: str, detail: str) -> None:
-        super().__init__(f"{service} does not answer: {detail}")
+        super().__init__(f"{service} {self.fault}: {detail}")
         self.service = service
         self.detail = detail
+
+
+class StorageFull(Unavailable):
+    """A store has no room left for what it should take."""
+
+    fault = "has no room left"
+
+
+class BucketUnusable(SightlineError):
+    """A bucket that is not there, or may not be listed; `code` says which."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+class OutsideRoots(SightlineError):
+    """A path that leads out of the folders that may be imported."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} leads out of the folders that may be imported.")
 
 
 class SettingsError(SightlineError):

@@ -4,12 +4,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sightline.errors import SettingsError
-from sightline.payload import FieldType
+from sightline.payload import ExifField, FieldType
 
 MIB = 1 << 20
 
@@ -60,16 +60,30 @@ class Settings(BaseSettings):
     decode_memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 2048 * MIB
     decode_processes: Annotated[int, Field(ge=1)] = 2
     thumbnail_side: Annotated[int, Field(ge=32, le=2048)] = 384
+    exif_fields: list[ExifField] = []
+    """Off by default: pictures give away where people live."""
 
     # Ingest
     import_roots: list[Path] = []
+    buckets: list[str] = []
     batch_pictures: Annotated[int, Field(ge=1, le=512)] = 32
     batches_in_flight: Annotated[int, Field(ge=1)] = 16
+    archive_max_members: Annotated[int, Field(ge=1)] = 1_000_000
+    archive_max_bytes: Annotated[int, Field(ge=1)] = 100 * 1024 * MIB
     job_retention_days: Annotated[int, Field(ge=1)] = 30
     visibility_timeout_s: Annotated[int, Field(ge=1)] = 60
     """A message that an embedder took and has not acknowledged is delivered again after this."""
     sole_embedder: bool = False
     heartbeat_file: Path | None = None
+
+    # Fetching from URLs
+    fetch_allowed_networks: list[IPvAnyNetwork] = []
+    fetch_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    fetch_first_byte_s: Annotated[float, Field(gt=0)] = 10.0
+    fetch_max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    fetch_per_host: Annotated[int, Field(ge=1)] = 4
+    download_max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024 * MIB
+    download_timeout_s: Annotated[float, Field(gt=0)] = 3600.0
 
     # The gateway
     host: str = "127.0.0.1"
@@ -79,6 +93,8 @@ class Settings(BaseSettings):
     allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
     max_upload_files: Annotated[int, Field(ge=1)] = 500
     max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
+    min_free_bytes: Annotated[int, Field(ge=0)] = 512 * MIB
+    max_active_jobs: Annotated[int, Field(ge=1)] = 1000
 
     log_level: str = "info"
 

@@ -1,0 +1,124 @@
+"""Archives as jobs: planned in batches by whoever is there, and every picture accounted for."""
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from archive_folder import LIMITS, Archives, no_remote_files
+from building_archives import FORMATS, jpeg, raw_entry, tar_of, zip_of_entries
+from celery import Celery
+from redis import Redis
+
+from sightline.errors import FailureReason
+from sightline.index.edge_client import EdgeClient
+from sightline.queue.broker import create_broker
+from sightline.queue.jobs import BatchOutcome, Job, JobRequest, JobState
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import ArchiveSource, Item
+from sightline_embedder.planning import Planner
+from sightline_embedder.sources.archives import ArchiveListing, archive_place
+from sightline_embedder.sources.opening import SourceOpener
+from sightline_embedder.syncing import FolderSync
+
+
+@dataclass(frozen=True)
+class ArchiveOpener(SourceOpener):
+    def open(self, job: Job) -> ArchiveListing:
+        source = job.request.source
+        assert isinstance(source, ArchiveSource)
+        place = archive_place(source, self.import_roots, no_remote_files)
+        return ArchiveListing(place, collection=job.request.collection, media=self.media, limits=LIMITS)
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Celery:
+    return create_broker(redis_url, visibility_timeout_s=60)
+
+
+def planner(ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int = 4) -> Planner:
+    # None of these jobs is a sync, which would ask Redis and the index.
+    index = EdgeClient(archives.folder / "no-index")
+    return Planner(
+        ledger,
+        broker,
+        opener=ArchiveOpener(ledger, archives.media, [archives.root]),
+        sync=FolderSync(Redis(), index, archives.media, batch_pictures=batch_pictures),
+        batch_pictures=batch_pictures,
+        batches_in_flight=2,
+    )
+
+
+def job_of(ledger: Ledger, path: Path) -> str:
+    return ledger.create(JobRequest(collection="images", source=ArchiveSource(path=str(path)))).id
+
+
+def take_batches(ledger: Ledger, job_id: str) -> list[Item]:
+    """What embedders do: every planned batch is done, and gone."""
+    taken: list[Item] = []
+    for batch_id in ledger.pending_batches(job_id):
+        batch = ledger.batch(job_id, batch_id)
+        assert batch is not None
+        taken += batch.items
+        ledger.set_outcome(job_id, batch_id, BatchOutcome(indexed=len(batch.items), unchanged=0))
+    return taken
+
+
+@pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
+def test_planners_that_come_and_go_plan_every_picture_once(
+    ledger: Ledger, broker: Celery, archives: Archives, form: str
+) -> None:
+    files = {f"{number:02}.jpg": jpeg(number) for number in range(23)}
+    files |= {f"{number:02}.json": b'{"number": %d}' % number for number in range(23)}
+    job_id = job_of(ledger, archives.add(FORMATS[form](dict(sorted(files.items())))))
+    kept = planner(ledger, broker, archives)
+    items: list[Item] = []
+    steps = 0
+    while not ledger.job(job_id).state.final:
+        (kept if steps % 3 else planner(ledger, broker, archives)).plan(job_id)
+        assert ledger.plan_state(job_id).in_flight <= 2
+        items += take_batches(ledger, job_id)
+        steps += 1
+
+    job = ledger.job(job_id)
+    assert (job.state, job.counts.total, job.counts.indexed) == (JobState.SUCCEEDED, 23, 23)
+    assert steps >= 3
+    assert [item.number for item in items] == list(range(23))
+    assert [item.metadata for item in items] == [{"number": number} for number in range(23)]
+    originals = [archives.media.read_original("images", item.sha256 or "") for item in items]
+    assert originals == [files[f"{number:02}.jpg"] for number in range(23)]
+
+
+def test_refused_members_reach_their_batches_with_their_reason(
+    ledger: Ledger, broker: Celery, archives: Archives
+) -> None:
+    names = [b"a.jpg", b"../b.jpg", b"c.jpg"]
+    path = archives.add(zip_of_entries([raw_entry(name, jpeg(at)) for at, name in enumerate(names)]))
+    job_id = job_of(ledger, path)
+    planner(ledger, broker, archives).plan(job_id)
+
+    first, second, third = take_batches(ledger, job_id)
+    assert first.refused is None
+    assert second.refused is not None
+    assert second.refused.reason is FailureReason.ARCHIVE_MEMBER_UNSAFE
+    assert third.uri == f"{path.as_uri()}#c.jpg"
+
+
+@pytest.mark.parametrize("batch_pictures", [1, 4])
+def test_a_damaged_archive_fails_its_job_and_keeps_what_lies_before(
+    ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int
+) -> None:
+    whole = tar_of({f"{number}.jpg": jpeg(number) for number in range(10)})
+    path = archives.add(gzip.compress(whole[: whole.index(b"6.jpg")]))
+    job_id = job_of(ledger, path)
+    items: list[Item] = []
+    while not ledger.job(job_id).state.final:
+        planner(ledger, broker, archives, batch_pictures).plan(job_id)
+        items += take_batches(ledger, job_id)
+
+    job = ledger.job(job_id)
+    assert [item.uri.partition("#")[2] for item in items] == [f"{number}.jpg" for number in range(6)]
+    assert (job.state, job.counts.indexed) == (JobState.FAILED, 6)
+    assert job.error is not None
+    assert job.error.code == "archive_damaged"
+    assert str(path) in job.error.detail
