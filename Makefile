@@ -23,7 +23,7 @@ $(VENV)/installed: constraints.txt $(MEMBERS:%=%/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@sh scripts/install-torch $(BIN)/python "$(TORCH_INDEX)"
 	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/local[samples]' \
-	  ruff mypy pytest hypothesis types-psutil
+	  ruff mypy pytest hypothesis types-psutil 'moto[s3]' flask flask-cors
 	@touch $@
 
 demo: install

@@ -126,7 +126,7 @@ def test_only_the_api_is_published_and_only_here(services: Any) -> None:
 
 def test_redis_and_qdrant_are_on_the_internal_network_alone(compose: Any, services: Any) -> None:
     assert compose["networks"]["inner"] == {"internal": True}
-    assert all(services[name]["networks"] == ["inner"] for name in (*THEIRS, "embedder", "embedder-gpu"))
+    assert all(services[name]["networks"] == ["inner"] for name in THEIRS)
 
 
 @pytest.mark.parametrize("secret", ["SIGHTLINE_API_KEY", "SIGHTLINE_QDRANT_API_KEY", "REDIS_PASSWORD"])
