@@ -42,6 +42,12 @@ def read_original(gateway: Gateway, collection: str, point: StoredPoint) -> byte
     raise NotFound(f"The original of image {point.id} was moved, changed or removed since it was indexed.")
 
 
+def web_original(point: StoredPoint) -> str | None:
+    """Where the original was on the web, if that is a place it came from. Nobody knows what is there now."""
+    uris = (source.uri for source in point.payload.sources.values() if source.kind == SourceKind.URL)
+    return next((uri for uri in uris if uri.startswith(("https://", "http://"))), None)
+
+
 def _from_source(gateway: Gateway, collection: str, point: StoredPoint, source: Source) -> bytes | None:
     try:
         match source.kind:
@@ -49,8 +55,10 @@ def _from_source(gateway: Gateway, collection: str, point: StoredPoint, source: 
                 return gateway.media.read_original(collection, point.payload.sha256)
             case SourceKind.BUCKET:
                 return gateway.buckets.read(source.uri, gateway.settings.max_picture_bytes).data
-            case _:
+            case SourceKind.FOLDER:
                 path = path_of(source.uri)
                 return path.read_bytes() if within_roots(path, gateway.settings.import_roots) else None
+            case _:
+                return None
     except (OSError, NotFound, BadPicture):
         return None

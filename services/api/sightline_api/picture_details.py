@@ -7,11 +7,7 @@ from pydantic import AfterValidator, Field
 
 from sightline.errors import BadRequest
 from sightline.index.checks import check_json
-
-MAX_TAGS = 100
-MAX_TAG_CHARACTERS = 256
-MAX_METADATA_BYTES = 64 << 10
-"""Of one picture's metadata, as JSON in UTF-8."""
+from sightline.payload import MAX_METADATA_BYTES, MAX_TAG_CHARACTERS, MAX_TAGS
 
 
 def _check_tag(tag: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from sightline.payload import MAX_TAG_CHARACTERS, MAX_TAGS
 from sightline_api.ingest_models import OnDuplicate
-from sightline_api.picture_details import MAX_TAG_CHARACTERS, MAX_TAGS, Metadata, Tags
+from sightline_api.picture_details import Metadata, Tags
 from sightline_api.problems import ApiError
 
 MAX_METADATA_FIELD_BYTES = 4 << 20

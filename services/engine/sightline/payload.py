@@ -6,6 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MAX_TAGS = 100
+MAX_TAG_CHARACTERS = 256
+MAX_METADATA_BYTES = 64 << 10
+"""Of one picture's metadata, as JSON in UTF-8."""
+
 
 class FieldType(StrEnum):
     """The types a payload index can have."""

@@ -5,16 +5,17 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from sightline.errors import ImageNotFound
+from sightline.errors import ImageNotFound, NotFound
 from sightline.identity import point_id
 from sightline.index import SortKey, StoredPoint
 from sightline.settings import CollectionName
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.images import Image
-from sightline_api.originals import CONTENT_TYPES, read_original
+from sightline_api.originals import CONTENT_TYPES, read_original, web_original
 from sightline_api.parameters import CollectionDep, FilterDep
 from sightline_api.picture_details import Metadata, Tags
 from sightline_api.search_models import ImageIdPart, Limit, SearchResponse
@@ -130,9 +131,16 @@ def get_thumbnail(
 
 @router.get("/{image_id}/original")
 def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> Response:
-    """The bytes the picture was indexed from."""
+    """The bytes the picture was indexed from; of a picture from the web, a redirect to where it was."""
     point = _point(gateway, collection, image_id)
-    data = read_original(gateway, collection, point)
+    try:
+        data = read_original(gateway, collection, point)
+    except NotFound:
+        url = web_original(point)
+        if url is None:
+            raise
+        # The page it came from is nobody's business there.
+        return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, {"Referrer-Policy": "no-referrer"})
     return Response(data, media_type=CONTENT_TYPES[point.payload.format], headers=_IMMUTABLE)
 
 

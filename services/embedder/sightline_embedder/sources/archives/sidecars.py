@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from sightline.errors import BadRequest
 from sightline.index.checks import check_json
@@ -46,13 +46,9 @@ def metadata_of(extension: str, data: bytes) -> dict[str, Any]:
 
 def _parsed(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadSidecar(f"is not JSON that can be read ({error})") from error
     if not isinstance(value, dict):
         raise BadSidecar("is not a JSON object")
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")

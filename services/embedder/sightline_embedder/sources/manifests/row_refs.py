@@ -6,16 +6,11 @@ from typing import Any
 
 from sightline.errors import BadPicture, BadRequest, FailureReason
 from sightline.index.checks import check_json
-from sightline.payload import FieldType
+from sightline.payload import MAX_METADATA_BYTES, MAX_TAG_CHARACTERS, MAX_TAGS, FieldType
 from sightline.queue.sources import PictureRef, Refusal
 from sightline_embedder.sources.manifests.cells import declared, json_value
 from sightline_embedder.sources.manifests.places import ManifestPlace, Reference
 from sightline_embedder.sources.manifests.rows import Row
-
-MAX_METADATA_BYTES = 64 << 10
-"""Of one picture's metadata, as JSON in UTF-8: what requests may bring, too."""
-MAX_TAGS = 100
-MAX_TAG_CHARACTERS = 256
 
 _TAGS = "tags"
 _PAYLOAD_DEPTH = 1
