@@ -32,6 +32,15 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
+class Quantization(StrEnum):
+    """How vectors are compressed in memory; `auto` takes `turbo4` from 10^6 points, and `none` below."""
+
+    AUTO = "auto"
+    NONE = "none"
+    INT8 = "int8"
+    TURBO4 = "turbo4"
+
+
 class Settings(BaseSettings):
     """All settings. Lists and objects are written as JSON."""
 
@@ -46,6 +55,13 @@ class Settings(BaseSettings):
     collection: CollectionName = "images"
     metadata_fields: dict[str, FieldType] = {}
 
+    # The vector index
+    quantization: Quantization = Quantization.AUTO
+    vectors_on_disk: bool | None = None
+    """Whether original vectors stay out of memory; unset, they do where they are quantized."""
+    index_rebuild_points: Annotated[int, Field(ge=1)] = 20_000
+    """An embedded index takes points into its graph when this many, and a fifth of it, are outside."""
+
     # The model
     model: str | None = None
     """For `up` and `demo` a name or a folder; for api and embedder the folder of an artifact."""
@@ -57,7 +73,7 @@ class Settings(BaseSettings):
     max_picture_bytes: Annotated[int, Field(ge=1)] = 128 * MIB
     max_picture_pixels: Annotated[int, Field(ge=1)] = 250_000_000
     decode_timeout_s: Annotated[float, Field(gt=0)] = 10.0
-    decode_memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 2048 * MIB
+    decode_memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 768 * MIB
     decode_processes: Annotated[int, Field(ge=1)] = 2
     thumbnail_side: Annotated[int, Field(ge=32, le=2048)] = 384
     exif_fields: list[ExifField] = []
