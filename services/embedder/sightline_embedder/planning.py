@@ -65,7 +65,7 @@ class Planner:
             _log.warning("job_record_gone", job_id=job_id)
             return
         if state.listed or state.final:
-            self._kept.pop(job_id, None)
+            self._drop_steps(job_id)
             return
         try:
             self._plan_while_room(job_id, state)
@@ -86,7 +86,9 @@ class Planner:
             state = self._ledger.plan_state(job_id)
         except JobNotFound:
             return
-        if not (state.listed or state.final) and state.in_flight <= self._batches_in_flight // 2:
+        if state.final:
+            self._drop_steps(job_id)
+        elif not state.listed and state.in_flight <= self._batches_in_flight // 2:
             send(self._broker, PlanJob(job_id=job_id))
 
     def _plan_while_room(self, job_id: str, state: PlanState) -> None:
@@ -120,6 +122,11 @@ class Planner:
             send(self._broker, IndexBatch(job_id=job_id, batch_id=batch.id))
         following = self._ledger.plan_state(job_id)
         return None if following.final or following.cursor != step.cursor else following
+
+    def _drop_steps(self, job_id: str) -> None:
+        """Let go of what a job that was stopped keeps open, as an archive."""
+        with self._lock:
+            self._kept.pop(job_id, None)
 
     def _take_steps(self, job_id: str, cursor: str | None) -> Iterator[Step]:
         with self._lock:

@@ -78,7 +78,7 @@ def test_members_that_quote_each_other_are_refused(archives: Archives) -> None:
     crc = zlib.crc32(bytes(900_000))
     entries = [RawEntry(b"kernel.jpg", 0, len(kernel), 900_000, crc)]
     body = local_header(b"kernel.jpg", len(kernel), 900_000, crc) + kernel
-    for number in range(200):
+    for number in range(100):
         name, last = b"%d.jpg" % number, entries[0]
         header = body[: 30 + len(last.name)]
         quote = b"\0" + struct.pack("<HH", len(header), 0xFFFF ^ len(header))
@@ -95,7 +95,7 @@ def test_members_that_quote_each_other_are_refused(archives: Archives) -> None:
 
     assert outcome.error is None
     assert outcome.good == ["kernel.jpg", "good.jpg"]
-    assert len(outcome.refused) == 200
+    assert len(outcome.refused) == 100
     assert set(outcome.refused.values()) == {UNSAFE}
 
 
@@ -203,7 +203,9 @@ def test_sizes_that_no_file_has_are_no_reason_to_fail(archives: Archives) -> Non
 
     for impossible in (2**70, -512):
         info.size = impossible
-        assert archives.list(archives.add(tar_of_members([(info, b"")]))).code == "archive_damaged"
+        for info.type in (tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE):
+            outcome = archives.list(archives.add(tar_of_members([(info, bytes(5000))])))
+            assert outcome.code in ("archive_damaged", "archive_too_large")
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])

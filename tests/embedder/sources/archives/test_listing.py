@@ -107,10 +107,10 @@ def test_what_was_listed_before_is_not_copied_again(archives: Archives, form: st
 BASES = st.sampled_from(["a.jpg", "a.json", "a.txt", "b.jpg", "b.left.jpg", "b.right.jpg", "c.md", ".d.jpg"])
 NAMES = st.tuples(st.sampled_from(["", "x/", "../", "/"]), BASES).map("".join)
 CONTENT = st.sampled_from([b"", b"{}", b'{"a": 1}', b"x" * 3000, b"y" * 2_000_000])
-PASSED = st.lists(st.tuples(NAMES, CONTENT), max_size=60)
+PASSED = st.lists(st.tuples(NAMES, CONTENT), max_size=40)
 
 
-@example_settings(max_examples=25, deadline=None)
+@example_settings(max_examples=15, deadline=None)
 @given(form=st.sampled_from(["zip", "tar", "tar.gz"]), members=PASSED)
 def test_listing_resumes_after_any_picture(
     make_archives: Callable[[], Archives], form: str, members: list[tuple[str, bytes]]

@@ -1,49 +1,35 @@
 """Archives as jobs: planned in batches by whoever is there, and every picture accounted for."""
 
 import gzip
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from archive_folder import LIMITS, Archives, no_remote_files
+from archive_folder import Archives
 from building_archives import FORMATS, jpeg, raw_entry, tar_of, zip_of_entries
 from celery import Celery
 from redis import Redis
 
 from sightline.errors import FailureReason
 from sightline.index.edge_client import EdgeClient
-from sightline.queue.broker import create_broker
-from sightline.queue.jobs import BatchOutcome, Job, JobRequest, JobState
+from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import ArchiveSource, Item
+from sightline.settings import Settings
 from sightline_embedder.planning import Planner
-from sightline_embedder.sources.archives import ArchiveListing, archive_place
+from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources.opening import SourceOpener
 from sightline_embedder.syncing import FolderSync
 
 
-@dataclass(frozen=True)
-class ArchiveOpener(SourceOpener):
-    def open(self, job: Job) -> ArchiveListing:
-        source = job.request.source
-        assert isinstance(source, ArchiveSource)
-        place = archive_place(source, self.import_roots, no_remote_files)
-        return ArchiveListing(place, collection=job.request.collection, media=self.media, limits=LIMITS)
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Celery:
-    return create_broker(redis_url, visibility_timeout_s=60)
-
-
 def planner(ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int = 4) -> Planner:
+    settings = Settings(data_dir=archives.folder / "data", import_roots=[archives.root], min_free_bytes=0)
     # None of these jobs is a sync, which would ask Redis and the index.
-    index = EdgeClient(archives.folder / "no-index")
+    sync = FolderSync(Redis(), EdgeClient(archives.folder / "no-index"), archives.media, batch_pictures=4)
     return Planner(
         ledger,
         broker,
-        opener=ArchiveOpener(ledger, archives.media, [archives.root]),
-        sync=FolderSync(Redis(), index, archives.media, batch_pictures=batch_pictures),
+        opener=SourceOpener.of(settings, ledger, archives.media, Remotes.of(settings)),
+        sync=sync,
         batch_pictures=batch_pictures,
         batches_in_flight=2,
     )

@@ -96,6 +96,7 @@ def test_links_and_devices_of_a_tar_are_refused(archives: Archives) -> None:
         tar_member("pipe.jpg", type=tarfile.FIFOTYPE),
         # What says that it has no data must not hide members in it.
         tar_member("sized.jpg", type=tarfile.SYMTYPE, size=1024, linkname="x"),
+        tar_member("hidden.jpg", jpeg(3)),
         tar_member(".git/link", type=tarfile.SYMTYPE, linkname="passed over"),
         tar_member("folder.jpg", type=tarfile.DIRTYPE),
         tar_member("good.jpg", jpeg(2)),
@@ -103,7 +104,7 @@ def test_links_and_devices_of_a_tar_are_refused(archives: Archives) -> None:
     outcome = archives.list(archives.add(tar_of_members(members)))
 
     assert outcome.error is None
-    assert outcome.good == ["dir/through.jpg", "good.jpg"]
+    assert outcome.good == ["dir/through.jpg", "hidden.jpg", "good.jpg"]
     names = ["soft.jpg", "dir", "hard.jpg", "char.jpg", "block.jpg", "pipe.jpg", "sized.jpg"]
     assert outcome.refused == dict.fromkeys(names, UNSAFE)
 
@@ -169,7 +170,8 @@ def test_a_local_header_that_says_something_else_is_not_believed(archives: Archi
     ]:
         entries.append(RawEntry(directory, len(body), len(packed), size, crc))
         body += local_header(local, len(packed), size, crc, method) + packed
-    entries.append(RawEntry(b"nowhere.jpg", 1, 10, 10, 0))
+    entries.append(RawEntry(b"nowhere.jpg", len(body), 10, 10, 0))
+    body += bytes(100)
     entries.append(RawEntry(b"beyond.jpg", 0xFFFFFFF0, 10, 10, 0))
     outcome = archives.list(archives.add(bytes(body) + directory_of(entries, len(body))))
 

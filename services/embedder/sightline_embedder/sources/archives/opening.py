@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 from sightline.settings import MIB
 from sightline_embedder.errors import SourceError
+from sightline_embedder.sources.archives.decompressors import COMPRESSIONS
 from sightline_embedder.sources.archives.limits import ArchiveLimits, Unpacked
 from sightline_embedder.sources.archives.members import Member
 from sightline_embedder.sources.archives.streams import (
-    COMPRESSIONS,
     ForwardStream,
     PlainStream,
     UnpackingStream,

@@ -1,22 +1,16 @@
 """Reading forward: the bytes of a tar archive, as they are or unpacked on the way."""
 
-import bz2
 import lzma
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from sightline.settings import MIB
+from sightline_embedder.sources.archives.decompressors import XZ_MEMORY_BYTES, Compression
 from sightline_embedder.sources.archives.limits import Unpacked, swollen, too_large
 from sightline_embedder.sources.archives.members import ArchiveDamaged
 
-_GZIP_FORMAT = 16 + zlib.MAX_WBITS
 _STEP_BYTES = 16 << 10
 """Data is unpacked in steps of this size: where it is damaged, a step is lost that was good so far."""
 _INPUT_BYTES = 32 << 10
-_XZ_MEMORY_BYTES = 128 * MIB
-"""What `xz -9` needs is 65 MiB; an archive may ask for 4 GiB."""
 
 
 class ForwardStream(Protocol):
@@ -44,70 +38,6 @@ class PlainStream:
     def skip(self, count: int) -> None:
         """See ForwardStream."""
         self._file.seek(min(self._file.tell() + count, self._size))
-
-
-class Decompressor(Protocol):
-    """What bz2 and lzma have: one compressed stream, unpacked in bounded steps."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end of the compressed stream was reached."""
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether nothing more comes out without input."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What followed the end."""
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """At most `max_length` bytes."""
-
-
-class _Gunzip:
-    """zlib's gzip decompressor in the form of Decompressor."""
-
-    def __init__(self) -> None:
-        self._zlib = zlib.decompressobj(_GZIP_FORMAT)
-        self._filled = False
-
-    @property
-    def eof(self) -> bool:
-        return self._zlib.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not (self._zlib.eof or self._filled or self._zlib.unconsumed_tail)
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._zlib.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        piece = self._zlib.decompress(self._zlib.unconsumed_tail or data, max_length)
-        # A full piece may leave more in zlib's window though it has taken all of the input.
-        self._filled = len(piece) == max_length
-        return piece
-
-
-def _unxz() -> Decompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES)
-
-
-@dataclass(frozen=True)
-class Compression:
-    """How compressed streams of a format begin, and what unpacks them."""
-
-    magic: bytes
-    decompressor: Callable[[], Decompressor]
-
-
-COMPRESSIONS = (
-    Compression(b"\x1f\x8b\x08", _Gunzip),
-    Compression(b"BZh", bz2.BZ2Decompressor),
-    Compression(b"\xfd7zXZ\0", _unxz),
-)
 
 
 class UnpackingStream:
@@ -190,7 +120,7 @@ class UnpackingStream:
         except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
             if "memory usage limit" in str(error).lower():
                 raise too_large(
-                    f"The archive needs more than {_XZ_MEMORY_BYTES:,} bytes of memory to be unpacked. "
+                    f"The archive needs more than {XZ_MEMORY_BYTES:,} bytes of memory to be unpacked. "
                     f"Compress it with a smaller dictionary."
                 ) from error
             raise self._damaged(f"is damaged ({error})") from error
