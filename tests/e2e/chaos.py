@@ -171,10 +171,11 @@ def main() -> int:
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=["embedder", "api", "redis"])
+    parser.add_argument("--folder", type=Path, help="where pictures, data and log are kept; else they go")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        root = Path(scratch)
-        (root / "albums").mkdir()
+        root = options.folder or Path(scratch)
+        (root / "albums").mkdir(parents=True)
         with running(root / "data", options.model, root / "albums") as stack:
             done = chaos(
                 stack,

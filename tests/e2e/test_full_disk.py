@@ -10,6 +10,7 @@ import pytest
 
 MIB = 1 << 20
 RESERVE = 48 * MIB
+ENVIRONMENT = {"SIGHTLINE_MIN_FREE_BYTES": str(RESERVE)}
 
 
 @pytest.fixture
@@ -46,15 +47,13 @@ def upload(stack: Any, picture: Path) -> Any:
 
 @pytest.mark.parametrize("leaving", [RESERVE // 2, 0], ids=["below the reserve", "to the last byte"])
 def test_full_disk_refuses_uploads_and_fails_jobs_and_breaks_nothing(
-    run_stack: Any,
+    run_tiny_stack: Any,
     small_disk: Path,
     many_pictures: Path,
     photo_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
     leaving: int,
 ) -> None:
-    monkeypatch.setenv("SIGHTLINE_MIN_FREE_BYTES", str(RESERVE))
-    with run_stack(small_disk / "data", many_pictures) as stack:
+    with run_tiny_stack(small_disk / "data", many_pictures, ENVIRONMENT) as stack:
         assert upload(stack, photo_folder / "chelsea.png").json()["state"] == "succeeded"
         filler = fill(small_disk, leaving)
 
@@ -74,17 +73,16 @@ def test_full_disk_refuses_uploads_and_fails_jobs_and_breaks_nothing(
         assert (job["state"], job["counts"]["total"]) == ("succeeded", 500)
         assert points(stack) == 502
 
-    with run_stack(small_disk / "data", many_pictures) as stack:
+    with run_tiny_stack(small_disk / "data", many_pictures, ENVIRONMENT) as stack:
         assert points(stack) == 502
         hits = stack.api.get("/v1/search", params={"q": "a cup of coffee", "limit": 200}).json()["hits"]
         assert len(hits) == 200
 
 
 def test_disk_that_fills_up_in_the_middle_of_a_job_loses_nothing(
-    run_stack: Any, small_disk: Path, many_pictures: Path, monkeypatch: pytest.MonkeyPatch
+    run_tiny_stack: Any, small_disk: Path, many_pictures: Path
 ) -> None:
-    monkeypatch.setenv("SIGHTLINE_MIN_FREE_BYTES", str(RESERVE))
-    with run_stack(small_disk / "data", many_pictures) as stack:
+    with run_tiny_stack(small_disk / "data", many_pictures, ENVIRONMENT) as stack:
         job_id = stack.ingest(many_pictures)
         filler = fill(small_disk, leaving=0)
         filler.unlink()
