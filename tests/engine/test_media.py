@@ -161,23 +161,24 @@ def test_no_hash_or_id_leads_elsewhere(store: MediaStore, tmp_path: Path, key: s
 
 
 def test_an_original_over_the_limit_keeps_nothing(store: MediaStore, root: Path) -> None:
-    with pytest.raises(BadPicture) as caught, store.new_original("images", max_bytes=10_000) as original:
+    with store.new_original("images", max_bytes=10_000) as original:
         for _ in range(10):
             original.write(bytes(1000))
-        original.write(b"x")
+        with pytest.raises(BadPicture) as caught:
+            original.write(b"x")
 
     assert caught.value.reason is FailureReason.TOO_MANY_BYTES
     assert files_in(root) == []
 
 
 def test_an_original_that_breaks_off_keeps_nothing_and_says_why(store: MediaStore, root: Path) -> None:
-    with (
-        pytest.raises(ConnectionResetError, match="went away"),
-        store.new_original("images", max_bytes=1 << 20) as original,
-    ):
-        original.write(DATA)
-        raise ConnectionResetError("the client went away")
+    def break_off() -> None:
+        with store.new_original("images", max_bytes=1 << 20) as original:
+            original.write(DATA)
+            raise ConnectionResetError("the client went away")
 
+    with pytest.raises(ConnectionResetError, match="went away"):
+        break_off()
     assert files_in(root) == []
 
 
@@ -197,9 +198,12 @@ def test_a_disk_that_takes_no_more_is_the_store_s_fault(store: MediaStore, root:
     for _ in range(2):
         with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_original("images", SHA256, DATA)
-        with store.new_original("images", max_bytes=1 << 20) as original:
-            with full_disk(), pytest.raises(Unavailable, match="media store"):
-                original.write(DATA * 10)
+        with (
+            store.new_original("images", max_bytes=1 << 20) as original,
+            full_disk(),
+            pytest.raises(Unavailable, match="media store"),
+        ):
+            original.write(DATA * 10)
         with full_disk(), pytest.raises(Unavailable, match="media store"):
             store.put_thumbnail("images", IMAGE_ID, DATA)
     assert files_in(root) == []
