@@ -22,7 +22,8 @@ $(VENV)/installed: constraints.txt $(MEMBERS:%=%/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sightline needs Python 3.11 or newer; set PYTHON=")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@sh scripts/install-torch $(BIN)/python "$(TORCH_INDEX)"
-	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/local[samples]' \
+	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/embedder[int8]' \
+	  --editable 'services/local[samples]' \
 	  ruff mypy pytest hypothesis types-psutil 'moto[s3]' flask flask-cors
 	@touch $@
 

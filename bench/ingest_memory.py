@@ -9,6 +9,7 @@ memory of api, embedder and Redis is sampled, and its progress is compared with 
 import argparse
 import io
 import json
+import os
 import sys
 import tempfile
 import time
@@ -47,11 +48,12 @@ def make_pictures(folder: Path, count: int, seed: int) -> Path:
 
 @contextmanager
 def embedded_stack(data: Path, model: str, roots: Path) -> Iterator[tuple[psutil.Process, httpx.Client]]:
-    """`sightline up`, ready, and a client of it."""
+    """`sightline up` that may index below `roots`, ready and idle, and a client of it."""
     port = free_port()
+    environment = os.environ | {"SIGHTLINE_IMPORT_ROOTS": json.dumps([str(roots)])}
     command = [sys.executable, "-m", "sightline_local", "up", "--port", str(port), "--data", str(data)]
     with (data.parent / "up.log").open("wb") as log:
-        process = psutil.Popen([*command, "--model", model, "--photos", str(roots)], stdout=log, stderr=log)
+        process = psutil.Popen([*command, "--model", model], stdout=log, stderr=log, env=environment)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as api:
             while True:

@@ -25,7 +25,7 @@ def check_key(settings: Settings, authorization: str | None, x_api_key: str | No
     return offered
 
 
-def _key_holder(
+async def _key_holder(
     gateway: GatewayDep,
     authorization: Annotated[str | None, Header()] = None,
     x_api_key: Annotated[str | None, Header()] = None,

@@ -26,9 +26,13 @@ from sightline.queue.deletions import Deletions
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
 from sightline_api.job_events import JobEvents
+from sightline_api.overload import BoundedThreads
 from sightline_api.query import QueryEncoder
+from sightline_api.text_cache import TextVectorCache
 
 _DECODE_PROCESSES = 1
+_SEARCH_THREADS = 32
+_SEARCHES_WAITING = 128
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Gateway:
     media: MediaStore
     buckets: Buckets
     queries: QueryEncoder
+    search_threads: BoundedThreads
     job_events: JobEvents
 
     def collection_spec(self, name: str) -> CollectionSpec:
@@ -79,7 +84,8 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
             broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
             media=FolderMediaStore(settings.media_dir),
             buckets=Buckets.of(settings),
-            queries=QueryEncoder(encoder, decoder, index),
+            queries=QueryEncoder(encoder, decoder, index, TextVectorCache(settings.text_cache_entries)),
+            search_threads=BoundedThreads(_SEARCH_THREADS, _SEARCHES_WAITING),
             job_events=JobEvents(ledger),
         )
     finally:
@@ -87,7 +93,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
         index.close()
 
 
-def _gateway_of(request: Request) -> Gateway:
+async def _gateway_of(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
 

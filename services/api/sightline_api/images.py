@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any, Self
-from urllib.parse import urlencode
 
 from pydantic import BaseModel
 
@@ -45,18 +44,23 @@ class Image(BaseModel):
     def of(cls, point: StoredPoint | ScoredPoint, collection: str) -> Self:
         """The resource of a point."""
         payload = point.payload
-        query = urlencode({"collection": collection})
+        # Names of collections need no quoting.
+        below = f"/v1/images/{point.id}"
         return cls(
             id=point.id,
+            sha256=payload.sha256,
             sources=list(payload.sources.values()),
             tags=list(payload.tags),
-            thumbnail_url=f"/v1/images/{point.id}/thumbnail?{query}",
-            original_url=f"/v1/images/{point.id}/original?{query}",
+            metadata=payload.metadata,
+            format=payload.format,
+            width=payload.width,
+            height=payload.height,
+            bytes=payload.bytes,
+            taken_at=payload.taken_at,
+            camera=payload.camera,
+            location=payload.location,
+            indexed_at=payload.indexed_at,
+            thumbnail_url=f"{below}/thumbnail?collection={collection}",
+            original_url=f"{below}/original?collection={collection}",
             model=ImageModel(name=payload.model, space=payload.space, numerics=payload.numerics),
-            **payload.model_dump(
-                include={
-                    "sha256", "metadata", "format", "width", "height", "bytes", "taken_at", "camera",
-                    "location", "indexed_at",
-                }
-            ),
-        )  # fmt: skip
+        )

@@ -13,20 +13,20 @@ MAX_WAIT_S = 60.0
 _WAIT = re.compile(r"\bwait=(\d+)\b")
 
 
-def _collection(
+async def _collection(
     gateway: GatewayDep,
     collection: Annotated[CollectionName | None, Query(description="default: `images`")] = None,
 ) -> str:
     return collection or gateway.settings.collection
 
 
-def _filter(
+async def _filter(
     filter: Annotated[str | None, Query(description="the filter tree as JSON in one string")] = None,
 ) -> Filter | None:
     return parse_filter(filter) if filter else None
 
 
-def _wait_s(prefer: Annotated[str | None, Header(description="`wait=20`: seconds")] = None) -> float:
+async def _wait_s(prefer: Annotated[str | None, Header(description="`wait=20`: seconds")] = None) -> float:
     """RFC 7240's `wait`; 0 without it."""
     match = _WAIT.search(prefer or "")
     return min(float(match[1]), MAX_WAIT_S) if match else 0.0

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +11,9 @@ from sightline.encoder import Encoder
 from sightline.errors import ImageNotFound, QueryCancelsOut
 from sightline.index import VectorIndex
 from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, TextPart
+from sightline_api.text_batcher import TextBatcher
+from sightline_api.text_cache import TextKey, TextVectorCache
 
-TEXTS_REMEMBERED = 10_000
 CANCELS_BELOW = 1e-3
 """Length of the weighted sum, as a share of the summed weights, below which nothing is left."""
 
@@ -28,21 +28,28 @@ class EncodedQuery:
 
 
 class QueryEncoder:
-    """Encodes queries; remembers the vectors of recent texts. Safe to call from several threads."""
+    """Encodes queries; remembers the vectors of recent texts. Safe to call from several threads.
 
-    def __init__(self, encoder: Encoder, decoder: PictureDecoder, index: VectorIndex) -> None:
+    Texts of calls at the same time are encoded together.
+    """
+
+    def __init__(
+        self, encoder: Encoder, decoder: PictureDecoder, index: VectorIndex, texts: TextVectorCache
+    ) -> None:
         self._encoder = encoder
         self._decoder = decoder
         self._index = index
-        self.text_vector = lru_cache(maxsize=TEXTS_REMEMBERED)(self._encode_text)
+        self._texts = texts
+        self._batcher = TextBatcher(encoder.encode_texts)
 
     def encode(self, collection: str, parts: Sequence[Part]) -> EncodedQuery:
         """The normalised sum of the parts' unit vectors by weight.
 
-        Raises QueryCancelsOut, ImageNotFound or BadPicture.
+        Raises QueryCancelsOut, ImageNotFound or BadPicture, or ApiError (429) if too many texts wait.
         """
         stored = self._stored_vectors(collection, parts)
-        vectors = np.stack([self._vector(part, stored) for part in parts])
+        texts = self.text_vectors([part.text for part in parts if isinstance(part, TextPart)])
+        vectors = np.stack([self._vector(part, stored, texts) for part in parts])
         weights = np.array([part.weight for part in parts], dtype=np.float32)
         total = weights @ vectors
         length = float(np.linalg.norm(total))
@@ -54,24 +61,33 @@ class QueryEncoder:
             warnings=tuple(self._warnings(parts)),
         )
 
+    def text_vectors(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The vector of each text, read-only; raises ApiError (429) if too many texts wait."""
+        space, numerics = self._encoder.manifest.space, self._encoder.numerics
+        keys = {text: TextKey(space, numerics, text) for text in texts}
+        vectors = {text: known for text, key in keys.items() if (known := self._texts.get(key)) is not None}
+        new = [text for text in keys if text not in vectors]
+        for text, vector in zip(new, self._batcher.encode(new), strict=True):
+            self._texts.put(keys[text], vector)
+            vectors[text] = vector
+        return vectors
+
     def picture_vector(self, data: bytes) -> NDArray[np.float32]:
         """The vector of a picture's bytes; raises BadPicture."""
         decoded = self._decoder.submit(data, thumbnail=False).result()
         vector: NDArray[np.float32] = self._encoder.encode_views(decoded.views[np.newaxis])[0]
         return vector
 
-    def _vector(self, part: Part, stored: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
+    def _vector(
+        self, part: Part, stored: dict[str, NDArray[np.float32]], texts: dict[str, NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
         match part:
             case TextPart():
-                return self.text_vector(part.text)
+                return texts[part.text]
             case ImageIdPart():
                 return stored[str(part.image_id)]
             case ImageBytesPart():
                 return self.picture_vector(part.image_base64)
-
-    def _encode_text(self, text: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._encoder.encode_texts([text])[0]
-        return vector
 
     def _stored_vectors(self, collection: str, parts: Sequence[Part]) -> dict[str, NDArray[np.float32]]:
         ids = [str(part.image_id) for part in parts if isinstance(part, ImageIdPart)]

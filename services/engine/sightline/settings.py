@@ -30,15 +30,7 @@ class Precision(StrEnum):
     AUTO = "auto"
     F32 = "f32"
     BF16 = "bf16"
-
-
-class Quantization(StrEnum):
-    """How vectors are compressed in memory; `auto` takes `turbo4` from 10^6 points, and `none` below."""
-
-    AUTO = "auto"
-    NONE = "none"
     INT8 = "int8"
-    TURBO4 = "turbo4"
 
 
 class Settings(BaseSettings):
@@ -54,13 +46,6 @@ class Settings(BaseSettings):
     index_socket: Path | None = None
     collection: CollectionName = "images"
     metadata_fields: dict[str, FieldType] = {}
-
-    # The vector index
-    quantization: Quantization = Quantization.AUTO
-    vectors_on_disk: bool | None = None
-    """Whether original vectors stay out of memory; unset, they do where they are quantized."""
-    index_rebuild_points: Annotated[int, Field(ge=1)] = 20_000
-    """An embedded index takes points into its graph when this many, and a fifth of it, are outside."""
 
     # The model
     model: str | None = None
@@ -111,6 +96,7 @@ class Settings(BaseSettings):
     max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
     min_free_bytes: Annotated[int, Field(ge=0)] = 512 * MIB
     max_active_jobs: Annotated[int, Field(ge=1)] = 1000
+    text_cache_entries: Annotated[int, Field(ge=0)] = 10_000
 
     log_level: str = "info"
 

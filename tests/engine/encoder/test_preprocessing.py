@@ -7,7 +7,18 @@ from sightline.encoder.artifact import Preprocessing, View
 from sightline.encoder.preprocessing import prepare
 
 MEAN_ABSOLUTE_DIFFERENCE = 0.001
-SIZES = [(333, 517), (1023, 300), (20, 20), (1, 500), (500, 1), (224, 224), (225, 224), (640, 427)]
+SIZES = [
+    (333, 517),
+    (1023, 300),
+    (20, 20),
+    (1, 500),
+    (500, 1),
+    (224, 224),
+    (225, 224),
+    (640, 427),
+    (448, 672),
+    (600, 1000),
+]
 
 
 def spec_of(view: View, resample: str = "bicubic", size: int = 224) -> Preprocessing:

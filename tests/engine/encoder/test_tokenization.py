@@ -62,6 +62,34 @@ def test_text_that_just_fits_does_not_exceed(path: Path) -> None:
     assert tokenizer.exceeds_context("cat " * 76)
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_batches_keep_long_texts_apart_from_short_ones(path: Path, side: str) -> None:
+    texts = [LONG, "cat", "a cat", LONG, "cat"] * 4
+    tokenizer = TextTokenizer(path, handling(padding_side=side))
+
+    short, long = tokenizer.batches(texts)
+
+    assert short.ids.shape == (12, 4)
+    assert long.ids.shape == (8, 77)
+    assert sorted([*short.rows, *long.rows]) == list(range(20))
+    for batch in (short, long):
+        for row, ids, mask in zip(batch.rows, batch.ids, batch.mask, strict=True):
+            (alone,), _ = tokenizer([texts[row]])
+            assert ids[mask.astype(bool)].tolist() == alone.tolist()
+
+
+def test_texts_of_similar_length_are_one_batch(path: Path) -> None:
+    (batch,) = TextTokenizer(path, handling()).batches(["a cat on a mat", "cat", "a cat"])
+
+    assert batch.ids.shape[0] == 3
+
+
+def test_texts_padded_to_the_context_are_one_batch(path: Path) -> None:
+    (batch,) = TextTokenizer(path, handling(padding="max_length")).batches([LONG, "cat"])
+
+    assert batch.ids.shape == (2, 77)
+
+
 def test_prompt_surrounds_the_text(path: Path) -> None:
     prompted, _ = TextTokenizer(path, handling(prompt="a {}"))(["cat"])
     plain, _ = TextTokenizer(path, handling())(["a cat"])

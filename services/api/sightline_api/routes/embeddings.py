@@ -1,6 +1,8 @@
 """Vectors themselves, in the form of OpenAI's embeddings API."""
 
 import base64
+from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from sightline.errors import NotFound
 from sightline_api.base64_picture import Base64Picture
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.search_models import Text
+from sightline_api.text_batcher import MOST_AT_ONCE
 
 router = APIRouter(prefix="/v1", tags=["embeddings"])
 
@@ -53,13 +56,21 @@ class EmbeddingsResponse(BaseModel):
 
 
 @router.post("/embeddings")
-def embed(gateway: GatewayDep, body: EmbeddingsRequest) -> EmbeddingsResponse:
+async def embed(gateway: GatewayDep, body: EmbeddingsRequest) -> EmbeddingsResponse:
     """Unit vectors of texts and pictures, in one space."""
+    return await gateway.search_threads.run(partial(_embed, gateway, body))
+
+
+def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
     model = gateway.encoder.manifest.name
     if body.model not in (None, model):
         raise NotFound(f"Model '{body.model}' is not in use here; '{model}' is.")
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    vectors = [_vector(gateway, one) for one in inputs]
+    texts = _text_vectors(gateway, [one for one in inputs if isinstance(one, str)])
+    vectors = [
+        texts[one] if isinstance(one, str) else gateway.queries.picture_vector(one.image_base64)
+        for one in inputs
+    ]
     return EmbeddingsResponse(
         data=[
             Embedding(index=place, embedding=_encoded(vector, body.encoding_format))
@@ -69,10 +80,12 @@ def embed(gateway: GatewayDep, body: EmbeddingsRequest) -> EmbeddingsResponse:
     )
 
 
-def _vector(gateway: Gateway, one: str | ImageInput) -> NDArray[np.float32]:
-    if isinstance(one, str):
-        return gateway.queries.text_vector(one)
-    return gateway.queries.picture_vector(one.image_base64)
+def _text_vectors(gateway: Gateway, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    vectors: dict[str, NDArray[np.float32]] = {}
+    # A part at a time, so that a search waits for one part at most and not for all of them.
+    for start in range(0, len(texts), MOST_AT_ONCE):
+        vectors |= gateway.queries.text_vectors(texts[start : start + MOST_AT_ONCE])
+    return vectors
 
 
 def _encoded(vector: NDArray[np.float32], encoding: Literal["float", "base64"]) -> list[float] | str:

@@ -1,5 +1,6 @@
 """Search by words, by pictures and by both."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
@@ -26,13 +27,13 @@ QueryText = Annotated[str, Query(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 
 
 @router.post("")
-def search_composed(gateway: GatewayDep, body: SearchRequest) -> SearchResponse:
+async def search_composed(gateway: GatewayDep, body: SearchRequest) -> SearchResponse:
     """Search by any number of parts: texts, stored pictures and pictures in the request."""
-    return search(gateway, body)
+    return await gateway.search_threads.run(partial(search, gateway, body))
 
 
 @router.get("")
-def search_short(
+async def search_short(
     gateway: GatewayDep,
     collection: CollectionDep,
     filter: FilterDep,
@@ -45,11 +46,15 @@ def search_short(
 ) -> SearchResponse:
     """Search by words and "quoted phrases"; `-word` and `-"a phrase"` exclude."""
     parts = [TextPart(text=q)] if syntax == "plain" else parse_query(q)
-    return search_parts(gateway, parts, limit=limit, cursor=cursor, filter=filter, collection=collection)
+    return await gateway.search_threads.run(
+        partial(
+            search_parts, gateway, parts, limit=limit, cursor=cursor, filter=filter, collection=collection
+        )
+    )
 
 
 @router.post("/image")
-def search_by_image(
+async def search_by_image(
     gateway: GatewayDep,
     collection: CollectionDep,
     file: Annotated[UploadFile, File()],
@@ -59,9 +64,11 @@ def search_by_image(
     filter: Annotated[str | None, Form(description="the filter tree as JSON")] = None,
 ) -> SearchResponse:
     """Search by a picture in a form, and by words too if `q` is there."""
-    data = file.file.read(gateway.settings.max_picture_bytes + 1)
+    data = await file.read(gateway.settings.max_picture_bytes + 1)
     parts: list[Part] = [ImageBytesPart(image_base64=data, weight=weight)]
     if q:
         parts += parse_query(q)
     tree = parse_filter(filter) if filter else None
-    return search_parts(gateway, parts, limit=limit, filter=tree, collection=collection)
+    return await gateway.search_threads.run(
+        partial(search_parts, gateway, parts, limit=limit, filter=tree, collection=collection)
+    )

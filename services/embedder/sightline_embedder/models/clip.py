@@ -1,6 +1,7 @@
 """CLIP, SigLIP and SigLIP2 as sentence-transformers loads them: a hub name or a folder, either layout."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,11 +18,13 @@ from sightline.encoder.torch import load_sentence_transformer, set_padding
 from sightline.errors import ModelError
 from sightline.settings import Precision
 from sightline_embedder.models.catalog import CatalogEntry
+from sightline_embedder.models.first_token import first_token_only
 from sightline_embedder.models.hub import hub_has, is_cached
 from sightline_embedder.models.reference import NormalisedPixels, Reference, digest_of
 
 _PADDED_TO_CONTEXT = {"siglip", "siglip2"}
 _CAUSAL = {"clip"}
+_READS_FIRST_TOKEN = {"clip"}
 _RESAMPLING: dict[int, Literal["bilinear", "bicubic", "lanczos"]] = {
     Image.Resampling.BILINEAR: "bilinear",
     Image.Resampling.BICUBIC: "bicubic",
@@ -137,14 +140,21 @@ def _text_inputs(model: Any) -> tuple[str, ...]:
 
 
 class _ImageTower(nn.Module):
-    def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
+    layers: nn.ModuleList | None
+
+    def __init__(self, model: Any, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.pixels = NormalisedPixels(preprocessing)
         self.model = model
+        inner = model[0].model
+        self.layers = (
+            inner.vision_model.encoder.layers if inner.config.model_type in _READS_FIRST_TOKEN else None
+        )
 
     def forward(self, views: Tensor) -> Tensor:
         features = {"pixel_values": self.pixels(views), "modality": "image"}
-        return normalize(self.model(features)["sentence_embedding"], dim=1)
+        with first_token_only(self.layers) if self.layers is not None else nullcontext():
+            return normalize(self.model(features)["sentence_embedding"], dim=1)
 
 
 class _TextTower(nn.Module):

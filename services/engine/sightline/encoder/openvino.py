@@ -1,7 +1,7 @@
 """The CPU runtime, and the only door to OpenVINO."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +13,14 @@ from openvino.frontend import FrontEndManager
 from PIL import Image
 
 from sightline.encoder import Vectors, Views
-from sightline.encoder.artifact import IMAGE_TOWER, TEXT_TOWER, TOKENIZER, Artifact, Manifest
+from sightline.encoder.artifact import (
+    IMAGE_TOWER,
+    INT8_IMAGE_TOWER,
+    TEXT_TOWER,
+    TOKENIZER,
+    Artifact,
+    Manifest,
+)
 from sightline.encoder.preprocessing import prepare
 from sightline.encoder.tokenization import TextTokenizer
 from sightline.errors import ModelError
@@ -21,6 +28,8 @@ from sightline.settings import Precision
 
 _VIEWS_AT_ONCE = 32
 _TEXTS_AT_ONCE = 64
+_PADDED_FROM = 0.75
+"""Batches fuller than this are padded; the pictures of others are quicker one by one."""
 
 
 class OpenVinoEncoder:
@@ -42,7 +51,11 @@ class OpenVinoEncoder:
         self._images_at_once = max(1, _VIEWS_AT_ONCE // len(artifact.manifest.preprocessing.views))
         self._tokenizer = TextTokenizer(artifact.path / TOKENIZER, artifact.manifest.text)
         options = _compile_options(self._precision, threads, cache_dir)
-        self._image_tower = _Tower(artifact.path / IMAGE_TOWER, options)
+        self._image_tower: _Tower | _PaddedTower
+        if self._precision is Precision.INT8:
+            self._image_tower = _PaddedTower(artifact.path / INT8_IMAGE_TOWER, options, self._images_at_once)
+        else:
+            self._image_tower = _Tower(artifact.path / IMAGE_TOWER, options)
         self._text_tower = _Tower(artifact.path / TEXT_TOWER, options)
 
     @property
@@ -52,7 +65,7 @@ class OpenVinoEncoder:
 
     @property
     def numerics(self) -> str:
-        """`openvino-f32` or `openvino-bf16`."""
+        """`openvino-f32`, `openvino-bf16` or `openvino-int8`."""
         return f"openvino-{self._precision}"
 
     def encode_views(self, views: Views) -> Vectors:
@@ -73,8 +86,10 @@ class OpenVinoEncoder:
         """Encode texts; those longer than the context are cut at its end."""
         chunks = []
         for chunk in _chunks(texts, _TEXTS_AT_ONCE):
-            ids, mask = self._tokenizer(chunk)
-            chunks.append(self._text_tower({"input_ids": ids, "attention_mask": mask}))
+            vectors = np.empty((len(chunk), self._manifest.dimension), np.float32)
+            for batch in self._tokenizer.batches(chunk):
+                vectors[batch.rows] = self._text_tower({"input_ids": batch.ids, "attention_mask": batch.mask})
+            chunks.append(vectors)
         return self._joined(chunks)
 
     def exceeds_context(self, text: str) -> bool:
@@ -88,9 +103,9 @@ class OpenVinoEncoder:
 class _Tower:
     """One compiled model with one infer request: its buffers are shared, hence the lock."""
 
-    def __init__(self, path: Path, options: dict[str, Any]) -> None:
+    def __init__(self, path: Path, options: dict[str, Any], batch: int | None = None) -> None:
         try:
-            compiled = openvino.Core().compile_model(path, "CPU", options)
+            compiled = openvino.Core().compile_model(_read(path, batch), "CPU", options)
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot load {path}: {error}. Build the artifact again.") from error
         self._inputs = {name for port in compiled.inputs for name in port.names}
@@ -102,6 +117,41 @@ class _Tower:
         with self._lock:
             outputs = self._request.infer(taken, share_inputs=True)
             return np.array(outputs[0], dtype=np.float32)
+
+
+class _PaddedTower:
+    """An image tower of two fixed batch sizes, 1 and `batch`, to which fewer pictures are padded.
+
+    Tiles of int8 have crashed where the size of batches varies.
+    """
+
+    def __init__(self, path: Path, options: dict[str, Any], batch: int) -> None:
+        self._single = _Tower(path, options, 1)
+        self._batch = _Tower(path, options, batch)
+        self._size = batch
+
+    def __call__(self, inputs: dict[str, NDArray[Any]]) -> Vectors:
+        views = inputs["views"]
+        if len(views) < self._size * _PADDED_FROM:
+            return np.concatenate(
+                [self._single({"views": views[row : row + 1]}) for row in range(len(views))]
+            )
+        padded = np.zeros((self._size, *views.shape[1:]), views.dtype)
+        padded[: len(views)] = views
+        return self._batch({"views": padded})[: len(views)]
+
+
+def _read(path: Path, batch: int | None) -> Any:
+    if batch is None:
+        return path
+    model = openvino.Core().read_model(path)
+    model.reshape({port: [batch, *list(port.partial_shape)[1:]] for port in model.inputs})
+    return model
+
+
+def rewrite_tower(path: Path, out: Path, change: Callable[[Any], Any]) -> None:
+    """Save what `change` makes of a tower whose batches are fixed to one; raises RuntimeError."""
+    openvino.save_model(change(_read(path, batch=1)), out)
 
 
 def cpu_has_bf16() -> bool:
@@ -117,6 +167,11 @@ def choose_precision(manifest: Manifest, asked: Precision, bf16: bool) -> Precis
     if asked is Precision.AUTO:
         wanted = manifest.default_precision
         return wanted if wanted is not Precision.BF16 or bf16 else Precision.F32
+    if asked is Precision.INT8 and manifest.checks.int8 is None:
+        raise ModelError(
+            f"The artifact of model {manifest.name} has no int8: build it again with `sightline model build "
+            f"--precision int8`, or set SIGHTLINE_PRECISION to auto."
+        )
     if asked not in manifest.precisions:
         raise ModelError(
             f"Model {manifest.name} loses too much in {asked}: set SIGHTLINE_PRECISION to auto or f32."
@@ -147,6 +202,8 @@ def save_tower(
 
 
 def _compile_options(precision: Precision, threads: int, cache_dir: Path | None) -> dict[str, Any]:
+    if precision is Precision.INT8:  # What is not quantized: the text tower, and parts of the other.
+        precision = Precision.BF16 if cpu_has_bf16() else Precision.F32
     options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": precision.value}
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads

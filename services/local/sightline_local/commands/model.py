@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sightline.settings import Precision
 from sightline_local.commands.options import AsJson
 from sightline_local.commands.output import print_json, print_table
 
@@ -20,13 +21,36 @@ def build(
         str, typer.Argument(metavar="NAME_OR_DIR", help="`starter`, a hub name, or a model's folder.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.")],
+    precision: Annotated[
+        Precision, typer.Option(help="`int8` adds an image tower in int8, which takes --pictures.")
+    ] = Precision.AUTO,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Photos that int8 is calibrated and judged on."),
+    ] = None,
+    trained: Annotated[
+        bool, typer.Option("--trained", help="The folder's weights are trained ones, as a hub's are.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Convert a model to an artifact and check it against sentence-transformers."""
     from sightline_embedder.models.build import build_artifact
+    from sightline_embedder.models.int8 import add_int8
 
+    if precision in (Precision.F32, Precision.BF16):
+        raise typer.BadParameter("every artifact has f32 and bf16: choose with SIGHTLINE_PRECISION.")
+    if (precision is Precision.INT8) != (pictures is not None):
+        raise typer.BadParameter("--precision int8 and --pictures FOLDER go together.")
     console = Console(stderr=True)
-    artifact = build_artifact(source, out, progress=lambda line: console.print(f"  {line}", style="dim"))
+
+    def progress(line: str) -> None:
+        console.print(f"  {line}", style="dim")
+
+    artifact = build_artifact(source, out, progress)
+    if pictures is not None:
+        files = sorted(path for path in pictures.rglob("*") if path.is_file())
+        known = trained or not Path(source).is_dir()
+        artifact = add_int8(artifact, files, trained=known, progress=progress)
     if json:
         print_json(artifact.manifest.model_dump(mode="json", exclude={"files"}))
     else:

@@ -1,0 +1,140 @@
+"""Whether searches keep their latency while pictures are taken in on the same machine, and the reverse.
+
+    python -m bench.search_during_ingest [--runs 5] [--files 480] [--json FILE]
+
+On one embedded stack, in turns: 5 searches a second with nothing else going on; a folder job of
+1024x768 pictures alone; the same job under 5 searches a second. Every text is new, latencies count from
+when a search was due, and the clients are in a process of their own. Medians over the runs; ratios are
+taken in each run.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.corpora import WEB, make_corpus
+from bench.http_load import run_load
+from bench.ingest_memory import embedded_stack
+from bench.search_latency import LIMIT, fill, medians
+from bench.search_points import make_points
+from sightline.encoder.artifact import open_artifact
+from sightline.index.edge_client import EdgeClient
+from sightline_local.data_folder import DataFolder
+
+PER_SECOND = 5.0
+_IDLE_S = 12.0
+_LONGER = 1.8
+"""The searches last so many times as long as the job alone; those after its end are not counted."""
+
+
+class Bench:
+    """A stack that is ready, and a folder of pictures."""
+
+    def __init__(self, api: httpx.Client, folder: Path) -> None:
+        self._api = api
+        self._folder = folder
+        self._jobs = count(1)
+        self._loads = count(1)
+
+    def search(self, seconds: float) -> list[float]:
+        """Search for so long; latencies in milliseconds, in the order in which they were due."""
+        port = self._api.base_url.port
+        assert port is not None
+        path = f"/v1/search?q={{}}&limit={LIMIT}"
+        seed = next(self._loads)
+        load = run_load(port, path, clients=1, seconds=seconds, seed=seed, per_second=PER_SECOND)
+        return load.latencies_ms
+
+    def ingest(self) -> tuple[float, float]:
+        """Index the folder into a new collection; pictures per second, and the seconds it took."""
+        collection = f"bench-{next(self._jobs)}"
+        body = {"source": {"kind": "folder", "path": str(self._folder)}, "collection": collection}
+        started = time.time()
+        job = self._api.post("/v1/ingest", json=body).raise_for_status().json()
+        while not job["finished_at"]:
+            time.sleep(0.5)
+            job = self._api.get(f"/v1/jobs/{job['id']}").raise_for_status().json()
+        if job["counts"]["indexed"] != job["counts"]["total"]:
+            raise RuntimeError(f"not every picture was indexed: {job['counts']}")
+        took_s = datetime.fromisoformat(job["finished_at"]).timestamp() - started
+        return job["counts"]["total"] / took_s, took_s
+
+    def run(self) -> dict[str, float]:
+        """One turn."""
+        load_before = os.getloadavg()[0]
+        idle = self.search(_IDLE_S)
+        alone, alone_s = self.ingest()
+        with ThreadPoolExecutor(1) as pool:
+            searching = pool.submit(self.search, alone_s * _LONGER)
+            together, together_s = self.ingest()
+            during = searching.result()[: int(together_s * PER_SECOND)]
+        return {
+            "load_before": load_before,
+            **_latencies("idle", idle),
+            **_latencies("during", during),
+            "p95_ratio": float(np.percentile(during, 95) / np.percentile(idle, 95)),
+            "ingest_alone": alone,
+            "ingest_under_searches": together,
+            "ingest_kept": together / alone,
+        }
+
+
+def _latencies(name: str, values_ms: Sequence[float]) -> dict[str, float]:
+    return {f"{name}_p{p}_ms": float(np.percentile(values_ms, p)) for p in (50, 95, 99)}
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Start the stack, fill its collection, and run in turns."""
+    artifact = open_artifact(options.model.resolve())
+    cache = options.cache.resolve()
+    pictures = make_corpus(WEB, options.files, cache)
+    with ExitStack() as opened:
+        data = Path(opened.enter_context(tempfile.TemporaryDirectory())).resolve() / "data"
+        _, api = opened.enter_context(embedded_stack(data, str(artifact.path), cache))
+        index = opened.enter_context(closing(EdgeClient(DataFolder(data).runtime / "index.sock")))
+        fill(index, make_points(options.points, artifact.manifest.dimension, artifact.manifest.space))
+        bench = Bench(api, pictures)
+        bench.ingest()
+        runs = [bench.run() for _ in range(options.runs)]
+    return {"files": options.files, "points": options.points, "medians": medians(runs), "runs": runs}
+
+
+def main() -> None:
+    """Print a table; with --json write the figures to a file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--files", type=int, default=480, help="pictures of one job")
+    parser.add_argument("--points", type=int, default=10_000, help="points in the collection searched")
+    model = Path(".cache/models/clip-b32-random")
+    parser.add_argument("--model", type=Path, default=model, help="artifact folder")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where pictures are kept")
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    options = parser.parse_args()
+    found = measure(options)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    title = f"{PER_SECOND:g} searches a second among {options.points:,} points, idle and during ingest"
+    table = Table("", "median", title=title)
+    for name, value in found["medians"].items():
+        table.add_row(name, f"{value:.2f}")
+    Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()

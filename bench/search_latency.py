@@ -1,0 +1,225 @@
+"""How fast a text search is over HTTP, against a stock service and against its parts alone.
+
+    python -m bench.search_latency [--points 10000] [--runs 5] [--seconds 4] [--json FILE]
+
+In turns, on the same vectors: an embedded stack and the stock service (bench/stock_service.py) each answer
+1, 8 and 32 clients, which are in a process of their own; every text is new. Before each turn the encoder
+and the index are called alone. Figures are medians over the runs; ratios are taken in each run.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from bench.http_load import Load, random_text, run_load
+from bench.ingest_memory import embedded_stack
+from bench.search_points import SearchPoints, make_points, save_points
+from sightline.encoder import Encoder
+from sightline.encoder.artifact import open_artifact
+from sightline.encoder.openvino import OpenVinoEncoder
+from sightline.index import CollectionSpec, SearchQuery, VectorIndex
+from sightline.index.edge_client import EdgeClient
+from sightline.payload import indexed_fields
+from sightline_local.commands.demo import free_port
+from sightline_local.data_folder import DataFolder
+
+LIMIT = 20
+CLIENTS = (1, 8, 32)
+_COLLECTION = "images"
+_PARTS_CALLS = 60
+_WARM_S = 1.5
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service to load: `path` has `{}` where the text goes."""
+
+    name: str
+    port: int
+    path: str
+
+    def load(self, clients: int, seconds: float, seed: int) -> Load:
+        """Have so many clients search."""
+        return run_load(self.port, self.path, clients=clients, seconds=seconds, seed=seed)
+
+
+class Parts:
+    """Encoder and index alone, called from this process with nothing else going on."""
+
+    def __init__(self, encoder: Encoder, index: VectorIndex) -> None:
+        self._encoder = encoder
+        self._index = index
+
+    def measure(self, seed: int) -> dict[str, float]:
+        """Median milliseconds of encoding one new text, of one index call, and of both in a row."""
+        chance = random.Random(f"parts-{seed}")
+        encode_ms, index_ms, both_ms = [], [], []
+        for _ in range(_PARTS_CALLS):
+            started = time.perf_counter()
+            vector = self._encoder.encode_texts([random_text(chance)])[0]
+            encoded = time.perf_counter()
+            space = self._encoder.manifest.space
+            self._index.search(_COLLECTION, SearchQuery(vector=vector, space=space, limit=LIMIT))
+            done = time.perf_counter()
+            encode_ms.append((encoded - started) * 1000)
+            index_ms.append((done - encoded) * 1000)
+            both_ms.append((done - started) * 1000)
+        return {"encode_ms": median(encode_ms), "index_ms": median(index_ms), "both_ms": median(both_ms)}
+
+
+def one_run(services: Sequence[Service], parts: Parts, seconds: float, seed: int) -> dict[str, Any]:
+    """One turn of everything; which service goes first alternates."""
+    run: dict[str, Any] = {"load_before": os.getloadavg()[0], "parts": parts.measure(seed)}
+    order = services if seed % 2 else services[::-1]
+    for clients in CLIENTS:
+        for service in order:
+            load = service.load(clients, seconds, seed)
+            run.setdefault(service.name, {})[str(clients)] = {
+                "per_second": load.per_second,
+                **{f"p{p}_ms": float(np.percentile(load.latencies_ms, p)) for p in (50, 95, 99)},
+            }
+    ours, stock = run["sightline"], run["stock"]
+    run["over_parts"] = ours["1"]["p50_ms"] / run["parts"]["both_ms"]
+    run["faster"] = {str(n): stock[str(n)]["p50_ms"] / ours[str(n)]["p50_ms"] for n in CLIENTS}
+    run["throughput"] = {str(n): ours[str(n)]["per_second"] / stock[str(n)]["per_second"] for n in CLIENTS}
+    return run
+
+
+def medians(runs: Sequence[Any]) -> Any:
+    """The median of each figure, in the shape of one run."""
+    if isinstance(runs[0], dict):
+        return {name: medians([run[name] for run in runs]) for name in runs[0]}
+    return median(runs)
+
+
+def fill(index: VectorIndex, points: SearchPoints) -> None:
+    """Insert the points into the collection that searches use."""
+    spec = CollectionSpec(_COLLECTION, points.space, points.vectors.shape[1], indexed_fields({}))
+    index.ensure_collection(spec)
+    index.insert(_COLLECTION, points.records())
+
+
+@contextmanager
+def stock_service(weights: Path, points_file: Path) -> Iterator[Service]:
+    """The stock service in a process of its own, ready."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.stock_service", str(weights), str(points_file), str(port)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    try:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"http://127.0.0.1:{port}/openapi.json").raise_for_status()
+                break
+            if process.poll() is not None:
+                raise RuntimeError("the stock service did not start")
+            time.sleep(0.2)
+        yield Service("stock", port, f"/search?q={{}}&limit={LIMIT}")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Start both services, and run them in turns."""
+    artifact = open_artifact(options.model.resolve())
+    points = make_points(options.points, artifact.manifest.dimension, artifact.manifest.space)
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory())).resolve()
+        save_points(points, folder / "points.npz")
+        _, api = opened.enter_context(embedded_stack(folder / "data", str(artifact.path), folder))
+        socket = DataFolder(folder / "data").runtime / "index.sock"
+        index = opened.enter_context(closing(EdgeClient(socket)))
+        fill(index, points)
+        stock = opened.enter_context(stock_service(options.weights.resolve(), folder / "points.npz"))
+        port = api.base_url.port
+        assert port is not None
+        ours = Service("sightline", port, f"/v1/search?q={{}}&limit={LIMIT}")
+        parts = Parts(OpenVinoEncoder(artifact), index)
+        parts.measure(seed=0)
+        for service in (ours, stock):
+            service.load(8, _WARM_S, seed=0)
+        runs = [one_run((ours, stock), parts, options.seconds, seed) for seed in range(1, options.runs + 1)]
+    return {
+        "machine": f"{os.cpu_count()} x {platform.machine()}",
+        "points": options.points,
+        "medians": medians(runs),
+        "runs": runs,
+    }
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The figures for a reader."""
+    one = found["medians"]
+    services = Table(title=f"text search over HTTP, {found['points']:,} points, {found['machine']}")
+    columns = (
+        "clients",
+        "stock p50 ms",
+        "p95",
+        "per s",
+        "Sightline p50 ms",
+        "p95",
+        "per s",
+        "x p50",
+        "x per s",
+    )
+    for column in columns:
+        services.add_column(column, justify="right")
+    for clients in map(str, CLIENTS):
+        cells = [
+            f"{one[name][clients][figure]:.1f}"
+            for name in ("stock", "sightline")
+            for figure in ("p50_ms", "p95_ms", "per_second")
+        ]
+        services.add_row(
+            clients, *cells, f"{one['faster'][clients]:.1f}", f"{one['throughput'][clients]:.1f}"
+        )
+    parts = Table("one client", "ms")
+    for name, value in one["parts"].items():
+        parts.add_row(f"{name.removesuffix('_ms')} alone", f"{value:.2f}")
+    parts.add_row("p50 over HTTP", f"{one['sightline']['1']['p50_ms']:.2f}")
+    parts.add_row("p50 / both alone", f"{one['over_parts']:.2f} x")
+    parts.add_row("load average before", f"{one['load_before']:.1f}")
+    return [services, parts]
+
+
+def main() -> None:
+    """Print tables; with --json write the figures to a file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    models = Path(".cache/models")
+    parser.add_argument("--points", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each load")
+    parser.add_argument("--model", type=Path, default=models / "clip-b32-random", help="artifact folder")
+    parser.add_argument("--weights", type=Path, default=models / "clip-b32-random-weights",
+                        help="the same model as sentence-transformers loads it")  # fmt: skip
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    options = parser.parse_args()
+    found = measure(options)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    for table in tables(found):
+        Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sightline.decoder import PictureDecoder
+from sightline.encoder import Encoder
+from sightline.encoder.registry import open_encoder
+from sightline.errors import QueryCancelsOut
+from sightline.index.edge_client import EdgeClient
+from sightline.settings import Settings
+from sightline_api.query import QueryEncoder
+from sightline_api.search_models import TextPart
+from sightline_api.text_cache import TextKey, TextVectorCache
+
+
+@pytest.fixture(scope="module")
+def encoder(tiny_clip_artifact: Path) -> Encoder:
+    return open_encoder(tiny_clip_artifact, Settings())
+
+
+@pytest.fixture(scope="module")
+def decoder(encoder: Encoder) -> Iterator[PictureDecoder]:
+    with closing(PictureDecoder.of(Settings(), encoder.manifest.preprocessing, processes=1)) as decoder:
+        yield decoder
+
+
+@pytest.fixture
+def cache() -> TextVectorCache:
+    return TextVectorCache(entries=100)
+
+
+@pytest.fixture
+def queries(
+    encoder: Encoder, decoder: PictureDecoder, index_socket: Path, cache: TextVectorCache
+) -> QueryEncoder:
+    return QueryEncoder(encoder, decoder, EdgeClient(index_socket), cache)
+
+
+def test_a_query_is_the_normalised_weighted_sum_of_its_texts(queries: QueryEncoder, encoder: Encoder) -> None:
+    parts = [TextPart(text="a cat"), TextPart(text="a mat", weight=-0.5), TextPart(text="a cat", weight=2)]
+
+    query = queries.encode("images", parts)
+
+    cat, mat = encoder.encode_texts(["a cat", "a mat"])
+    wanted = 3 * cat - 0.5 * mat
+    np.testing.assert_allclose(query.vector, wanted / np.linalg.norm(wanted), atol=1e-5)
+    assert query.vector.dtype == np.float32
+
+
+def test_weights_that_cancel_leave_nothing(queries: QueryEncoder) -> None:
+    with pytest.raises(QueryCancelsOut):
+        queries.encode("images", [TextPart(text="a cat"), TextPart(text="a cat", weight=-1)])
+
+
+def test_the_vector_of_a_text_is_remembered(
+    queries: QueryEncoder, cache: TextVectorCache, encoder: Encoder
+) -> None:
+    first = queries.text_vectors(["a cat", "a dog", "a cat"])
+    second = queries.text_vectors(["a dog", "a mat"])
+
+    assert list(first) == ["a cat", "a dog"]
+    assert second["a dog"] is first["a dog"]
+    assert len(cache) == 3
+    key = TextKey(encoder.manifest.space, encoder.numerics, "a dog")
+    assert cache.get(key) is first["a dog"]
+
+
+def test_queries_at_once_get_the_vectors_of_their_own_texts(queries: QueryEncoder, encoder: Encoder) -> None:
+    texts = [f"cat {'a ' * (number % 23)}{number}" for number in range(120)]
+    wanted = encoder.encode_texts(texts)
+
+    with ThreadPoolExecutor(24) as pool:
+        got = list(pool.map(lambda text: queries.encode("images", [TextPart(text=text)]).vector, texts))
+
+    np.testing.assert_allclose(np.stack(got), wanted, atol=1e-5)
+
+
+def test_a_text_that_is_cut_is_told(queries: QueryEncoder) -> None:
+    query = queries.encode("images", [TextPart(text="a cat"), TextPart(text="a cat on a mat " * 40)])
+
+    (warning,) = query.warnings
+    assert warning.code == "text_truncated"
+    assert "part 1" in warning.detail
