@@ -193,5 +193,5 @@ def test_services_may_come_up_in_any_order(make_deployment: Any, photos: Path, c
 
         late.mend()
 
-        assert late.api.has_logged("gateway_ready")
+        late.until(lambda: late.api.has_logged("gateway_ready"), "being ready is logged")
         late.assert_all_indexed(late.ingest(photos, collection), collection, len(PHOTOS))
