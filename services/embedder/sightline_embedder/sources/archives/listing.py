@@ -11,6 +11,7 @@ from sightline_embedder.sources.archives.limits import ArchiveLimits, Unpacked
 from sightline_embedder.sources.archives.opening import open_archive
 from sightline_embedder.sources.archives.places import ArchivePlace
 from sightline_embedder.sources.archives.walking import Walk
+from sightline_embedder.sources.file_faults import faults_of
 
 _FINGERPRINT_BYTES = 64 << 10
 
@@ -37,14 +38,8 @@ class ArchiveListing:
         `archive_unreadable` and, when it is not the one that the cursor is of, `archive_changed`. Raises
         StorageFull when copying would leave too little of the disk free.
         """
-        with self._place.open() as file:
-            try:
-                yield from self._walk(file, after)
-            except OSError as error:
-                detail = f"{self._place.uri} cannot be read: {error.strerror or error}."
-                raise SourceError("archive_unreadable", detail) from error
-            except SourceError as error:
-                raise SourceError(error.code, f"{self._place.uri}: {error.detail}") from error
+        with self._place.open() as file, faults_of(self._place.uri, "archive_unreadable"):
+            yield from self._walk(file, after)
 
     def _walk(self, file: BinaryIO, after: str | None) -> Iterator[Listed]:
         size, fingerprint = _identify(file)

@@ -8,6 +8,7 @@ from typing import BinaryIO
 from sightline.payload import FieldType
 from sightline_embedder.errors import SourceError
 from sightline_embedder.sources import Listed
+from sightline_embedder.sources.file_faults import faults_of
 from sightline_embedder.sources.manifests.formats import reader_of
 from sightline_embedder.sources.manifests.places import ManifestPlace
 from sightline_embedder.sources.manifests.row_refs import RowRefs
@@ -35,14 +36,8 @@ class ManifestListing:
         `manifest_damaged`, `manifest_column_missing`, `manifest_column_unusable`, `manifest_unreadable` and,
         when it is not the one that the cursor is of, `manifest_changed`.
         """
-        with self._place.open() as file:
-            try:
-                yield from self._listed(file, after)
-            except OSError as error:
-                detail = f"{self._place.uri} cannot be read: {error.strerror or error}."
-                raise SourceError("manifest_unreadable", detail) from error
-            except SourceError as error:
-                raise SourceError(error.code, f"{self._place.uri}: {error.detail}") from error
+        with self._place.open() as file, faults_of(self._place.uri, "manifest_unreadable"):
+            yield from self._listed(file, after)
 
     def _listed(self, file: BinaryIO, after: str | None) -> Iterator[Listed]:
         fingerprint = _fingerprint(file)
