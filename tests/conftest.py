@@ -9,18 +9,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from redis import Redis
 
+from sightline.payload import FirstIndexed, Payload
 from sightline.queue.connection import connect_redis
 from sightline.queue.ledger import Ledger
 
@@ -74,6 +76,30 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a file system of 4 MiB can only be made by root, where mounting is allowed")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="session")
+def make_payload() -> Callable[..., Payload]:
+    """The payload of some picture, with what a test changes of it."""
+
+    def make(**changes: Any) -> Payload:
+        noon = datetime(2024, 5, 1, 12, tzinfo=UTC)
+        fields: dict[str, Any] = {
+            "sha256": "0" * 64,
+            "space": "model@0123456789abcdef",
+            "model": "model",
+            "numerics": "f32",
+            "format": "jpeg",
+            "width": 2,
+            "height": 1,
+            "bytes": 3,
+            "indexed_at": noon,
+            "sort_at": noon,
+            "first_indexed": FirstIndexed(job="j", source="k"),
+        }
+        return Payload(**(fields | changes))
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -1,34 +1,17 @@
 """What points carry: written as JSON, and read back also when an older version wrote them."""
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 from pydantic import ValidationError
 
-from sightline.payload import INDEXED_FIELDS, FieldType, FirstIndexed, GeoPoint, Payload, indexed_fields
+from sightline.payload import INDEXED_FIELDS, FieldType, GeoPoint, Payload, indexed_fields
 
-NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-
-
-def make_payload(**changes: Any) -> Payload:
-    fields: dict[str, Any] = {
-        "sha256": "0" * 64,
-        "space": "model@0123456789abcdef",
-        "model": "model",
-        "numerics": "f32",
-        "format": "jpeg",
-        "width": 2,
-        "height": 1,
-        "bytes": 3,
-        "indexed_at": NOON,
-        "sort_at": NOON,
-        "first_indexed": FirstIndexed(job="j", source="k"),
-    }
-    return Payload(**(fields | changes))
+MakePayload: TypeAlias = Callable[..., Payload]
 
 
-def test_camera_and_place_are_written_as_qdrant_reads_them() -> None:
+def test_camera_and_place_are_written_as_qdrant_reads_them(make_payload: MakePayload) -> None:
     payload = make_payload(camera="Example Mk II", location=GeoPoint(lat=-33.5, lon=151.25))
 
     written = payload.model_dump(mode="json")
@@ -38,7 +21,7 @@ def test_camera_and_place_are_written_as_qdrant_reads_them() -> None:
     assert Payload.model_validate(written) == payload
 
 
-def test_a_payload_from_before_camera_and_place_is_read() -> None:
+def test_a_payload_from_before_camera_and_place_is_read(make_payload: MakePayload) -> None:
     written = make_payload().model_dump(mode="json", exclude={"camera", "location"})
 
     assert Payload.model_validate(written) == make_payload(camera=None, location=None)
