@@ -33,6 +33,15 @@ class Precision(StrEnum):
     INT8 = "int8"
 
 
+class Quantization(StrEnum):
+    """How vectors are compressed in memory; `auto` takes `turbo4` from 10^6 points, and `none` below."""
+
+    AUTO = "auto"
+    NONE = "none"
+    INT8 = "int8"
+    TURBO4 = "turbo4"
+
+
 class Settings(BaseSettings):
     """All settings. Lists and objects are written as JSON."""
 
@@ -46,6 +55,13 @@ class Settings(BaseSettings):
     index_socket: Path | None = None
     collection: CollectionName = "images"
     metadata_fields: dict[str, FieldType] = {}
+
+    # The vector index
+    quantization: Quantization = Quantization.AUTO
+    vectors_on_disk: bool | None = None
+    """Whether original vectors stay out of memory; unset, they do where they are quantized."""
+    index_rebuild_points: Annotated[int, Field(ge=1)] = 20_000
+    """An embedded index takes points into its graph when this many, and a fifth of it, are outside."""
 
     # The model
     model: str | None = None

@@ -35,6 +35,7 @@ class CollectionStats(BaseModel):
 
     name: str
     points: int
+    indexed: int
     space: str
     dimension: int
 
@@ -91,7 +92,7 @@ def get_stats(gateway: GatewayDep) -> Stats:
     """Points per collection and jobs under way."""
     return Stats(
         collections=[
-            CollectionStats(name=one.name, points=one.points, space=one.space, dimension=one.dimension)
+            CollectionStats(**{field: getattr(one, field) for field in CollectionStats.model_fields})
             for one in gateway.index.collections()
         ],
         active_jobs=len(gateway.ledger.active()),

@@ -34,6 +34,8 @@ class CollectionInfo:
     dimension: int
     fields: Mapping[str, FieldType]
     points: int
+    indexed: int = 0
+    """How many vectors HNSW covers; the others are searched one by one. Engines count roughly."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,12 @@ class VectorIndex(Protocol):
 
     def count(self, collection: str, filter: Filter | None = None) -> int:
         """How many points match, exactly."""
+
+    def optimize(self, collection: str) -> None:
+        """Have vectors that HNSW does not cover taken into it, beside all other work; returns at once.
+
+        An index does this by itself when enough of them have come together, and a Qdrant server always.
+        """
 
     def close(self) -> None:
         """Release connections; the object cannot be used afterwards."""

@@ -2,25 +2,24 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
+
+import msgspec
 
 from sightline.index.filters import All, Condition, Filter, Not, check_fields
 from sightline.index.values import moment
 from sightline.payload import FieldType
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, tag=True):
     """The field has one of these values: texts, or whole numbers, or a single bool."""
 
     field: str
-    values: tuple[str, ...] | tuple[int, ...]
+    values: tuple[str | int | bool, ...]
 
 
-@dataclass(frozen=True)
-class NumberRange:
+class NumberRange(msgspec.Struct, frozen=True, tag=True):
     """The field lies between two numbers, ends included; None leaves an end open."""
 
     field: str
@@ -28,8 +27,7 @@ class NumberRange:
     high: float | None
 
 
-@dataclass(frozen=True)
-class TimeRange:
+class TimeRange(msgspec.Struct, frozen=True, tag=True):
     """The field lies between two times, ends included; None leaves an end open."""
 
     field: str
@@ -37,29 +35,25 @@ class TimeRange:
     high: datetime | None = None
 
 
-@dataclass(frozen=True)
-class HasId:
+class HasId(msgspec.Struct, frozen=True, tag=True):
     """The point has one of these ids."""
 
     ids: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Every:
+class Every(msgspec.Struct, frozen=True, tag=True):
     """All clauses hold; an empty one holds always."""
 
     clauses: "tuple[Clause, ...]" = ()
 
 
-@dataclass(frozen=True)
-class Either:
+class Either(msgspec.Struct, frozen=True, tag=True):
     """At least one of the clauses holds."""
 
     clauses: "tuple[Clause, ...]"
 
 
-@dataclass(frozen=True)
-class Never:
+class Never(msgspec.Struct, frozen=True, tag=True):
     """The clause does not hold."""
 
     clause: "Clause"

@@ -29,6 +29,7 @@ def open_index(settings: Settings, waits: Waits = SEARCHING) -> VectorIndex:
     # Imported here, because each client is slow to import and a process needs one of them.
     if settings.qdrant_url is not None:
         from sightline.index.server_index import ServerIndex
+        from sightline.index.tuning import tuning_of
 
         key = settings.qdrant_api_key
         return ServerIndex.at(
@@ -36,6 +37,7 @@ def open_index(settings: Settings, waits: Waits = SEARCHING) -> VectorIndex:
             api_key=None if key is None else key.get_secret_value(),
             timeout_s=waits.answer_s,
             patience_s=waits.patience_s,
+            tuning=tuning_of(settings),
         )
     if settings.index_socket is not None:
         from sightline.index.edge_client import EdgeClient

@@ -1,9 +1,11 @@
-"""One collection in Qdrant Edge: Qdrant's engine in this process, on a folder of its own."""
+"""The one door to Qdrant Edge: Qdrant's engine in this process, on a shard in a folder of its own."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import qdrant_edge as edge
@@ -11,7 +13,19 @@ from numpy.typing import NDArray
 
 from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
 from sightline.index.records import Hit, PointRecord, vector_bytes, vector_of
+from sightline.index.shard import (
+    Change,
+    DeletePoints,
+    IndexFields,
+    InsertPoints,
+    MergePayload,
+    RemovePayload,
+    ShardClosed,
+    ShardSize,
+)
+from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, VectorLayout
 from sightline.payload import FieldType
+from sightline.settings import Quantization
 
 _SCHEMAS = {
     FieldType.KEYWORD: edge.PayloadSchemaType.Keyword,
@@ -22,61 +36,57 @@ _SCHEMAS = {
 }
 
 
-class EdgeCollection:
-    """A shard with one cosine vector per point. Every call holds the GIL until it is done.
+_EXACT = edge.SearchParams(exact=True, quantization=edge.QuantizationSearchParams(ignore=True))
+_APPROXIMATE = edge.SearchParams(
+    hnsw_ef=SEARCH_EF, quantization=edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+)
+_FULL_SCAN_KB = 10_000
+_INDEXING_KB = 1
+"""Less than the smallest segment worth asking for: whoever optimizes wants all vectors in the graph."""
+_UNLIMITED_KB = 1 << 40
 
-    Writes are in the write-ahead log when they return, so they survive the end of the process.
-    """
+
+class EdgeShard:
+    """A shard with one cosine vector per point, in this process. Every call holds the GIL till it is done."""
 
     def __init__(self, shard: edge.EdgeShard) -> None:
-        self._shard = shard
+        self._shard: edge.EdgeShard | None = shard
+        self._turn = threading.Lock()
 
     @classmethod
-    def create(cls, folder: Path, dimension: int, fields: Mapping[str, FieldType]) -> Self:
+    def create(
+        cls, folder: Path, dimension: int, fields: Mapping[str, FieldType], layout: VectorLayout
+    ) -> Self:
         """Make an empty shard with its payload indexes in a folder that does not exist yet."""
         folder.mkdir(parents=True)
-        vectors = edge.EdgeVectorParams(size=dimension, distance=edge.Distance.Cosine)
-        config = edge.EdgeConfig(vectors=vectors, payload_memory=edge.Memory.Cold, wal_enabled=True)
-        collection = cls(edge.EdgeShard.create(str(folder), config))
-        collection.index_fields(fields)
-        collection.flush()
-        return collection
+        shard = cls(edge.EdgeShard.create(str(folder), _config(dimension, layout)))
+        shard.apply([IndexFields(fields)])
+        shard.flush()
+        return shard
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Open a shard and replay what its log holds beyond the last flush."""
         return cls(edge.EdgeShard.load(str(folder)))
 
-    def index_fields(self, fields: Mapping[str, FieldType]) -> None:
-        """Make a payload index for each field; one that is there stays."""
-        for field, kind in fields.items():
-            self._shard.update(edge.UpdateOperation.create_field_index(field, _SCHEMAS[kind]))
+    @classmethod
+    def optimize(cls, folder: Path, dimension: int, layout: VectorLayout) -> None:
+        """Arrange a closed shard as `layout` says, with all its vectors in HNSW; holds the GIL for long."""
+        shard = edge.EdgeShard.load(str(folder), _config(dimension, layout))
+        shard.optimize()
+        shard.close()
 
-    def insert(self, points: Sequence[PointRecord]) -> None:
-        """Insert points that are not there yet; vectors must have been checked."""
-        made = [
-            edge.Point(point.id, vector_of(point.vector or b"").tolist(), point.payload) for point in points
-        ]
-        self._shard.update(edge.UpdateOperation.upsert_points(made, update_mode=edge.UpdateMode.InsertOnly))
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Make changes, in order."""
+        with self._opened() as shard:
+            for change in changes:
+                for operation in _operations(change):
+                    shard.update(operation)
 
     def retrieve(self, ids: Sequence[str], *, with_vectors: bool) -> list[PointRecord]:
         """Read points by id."""
-        return [_record(found) for found in self._shard.retrieve(list(ids), True, with_vectors)]
-
-    def merge_payload(self, point_id: str, values: Mapping[str, Any], key: str | None = None) -> None:
-        """Set entries of a point's payload, or of the object at `key`; nothing if there is no such point."""
-        # By filter: by id, the engine fails on a point that has been deleted meanwhile.
-        point = edge.Filter(must=[edge.HasIdCondition({point_id})])
-        self._shard.update(edge.UpdateOperation.set_payload_by_filter(point, dict(values), key))
-
-    def remove_payload(self, point_id: str, keys: Sequence[str]) -> None:
-        """Remove entries of a point's payload by their paths; nothing if there is no such point or entry."""
-        point = edge.Filter(must=[edge.HasIdCondition({point_id})])
-        self._shard.update(edge.UpdateOperation.delete_payload_by_filter(point, list(keys)))
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Delete points; ids that do not exist are ignored."""
-        self._shard.update(edge.UpdateOperation.delete_points(list(ids)))
+        with self._opened() as shard:
+            return [_record(found) for found in shard.retrieve(list(ids), True, with_vectors)]
 
     def search(
         self, vector: NDArray[np.float32], clause: Clause | None, *, limit: int, offset: int, exact: bool
@@ -87,10 +97,11 @@ class EdgeCollection:
             filter=_filter(clause),
             limit=limit,
             offset=offset,
-            params=edge.SearchParams(exact=exact),
+            params=_EXACT if exact else _APPROXIMATE,
             with_payload=True,
         )
-        found = self._shard.query(request)
+        with self._opened() as shard:
+            found = shard.query(request)
         return [Hit(str(point.id), point.score, point.payload or {}) for point in found]
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
@@ -99,26 +110,104 @@ class EdgeCollection:
         request = edge.ScrollRequest(
             limit=limit, filter=_filter(clause), with_payload=True, order_by=edge.OrderBy(field, direction)
         )
-        return [_record(found) for found in self._shard.scroll(request)[0]]
+        with self._opened() as shard:
+            return [_record(found) for found in shard.scroll(request)[0]]
 
     def by_id(self, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
         """The first points in order of their ids, beyond `after`."""
         # The engine starts at an id, not after it.
         request = edge.ScrollRequest(limit=limit + 1, filter=_filter(clause), with_payload=True, offset=after)
-        found = [_record(point) for point in self._shard.scroll(request)[0]]
+        with self._opened() as shard:
+            found = [_record(point) for point in shard.scroll(request)[0]]
         return [record for record in found if record.id != after][:limit]
 
     def count(self, clause: Clause | None = None) -> int:
         """How many points match, exactly."""
-        return self._shard.count(edge.CountRequest(exact=True, filter=_filter(clause)))
+        with self._opened() as shard:
+            return shard.count(edge.CountRequest(exact=True, filter=_filter(clause)))
+
+    def size(self) -> ShardSize:
+        """How large the shard is."""
+        with self._opened() as shard:
+            info = shard.info()
+        return ShardSize(info.points_count, info.indexed_vectors_count)
 
     def flush(self) -> None:
         """Write everything to the segments, so that the next load has no log to replay."""
-        self._shard.flush()
+        with self._opened() as shard:
+            shard.flush()
 
     def close(self) -> None:
         """Flush and release the folder."""
-        self._shard.close()
+        with self._turn:
+            if self._shard is not None:
+                self._shard.close()
+                self._shard = None
+
+    @contextmanager
+    def _opened(self) -> Iterator[edge.EdgeShard]:
+        with self._turn:
+            if self._shard is None:
+                raise ShardClosed
+            yield self._shard
+
+
+def _config(dimension: int, layout: VectorLayout) -> edge.EdgeConfig:
+    vectors = edge.EdgeVectorParams(
+        size=dimension,
+        distance=edge.Distance.Cosine,
+        memory=edge.Memory.Cold if layout.on_disk else edge.Memory.Cached,
+    )
+    return edge.EdgeConfig(
+        vectors=vectors,
+        payload_memory=edge.Memory.Cold,
+        hnsw_config=edge.HnswIndexConfig(
+            m=HNSW_M, ef_construct=HNSW_EF_CONSTRUCT, full_scan_threshold=_FULL_SCAN_KB
+        ),
+        quantization_config=_quantization(layout.quantization),
+        # One segment: a search then walks one graph, however often it was built again.
+        optimizers=edge.EdgeOptimizersConfig(
+            default_segment_number=1, max_segment_size=_UNLIMITED_KB, indexing_threshold=_INDEXING_KB
+        ),
+        wal_enabled=True,
+    )
+
+
+def _quantization(
+    kind: Quantization,
+) -> edge.ScalarQuantizationConfig | edge.TurboQuantQuantizationConfig | None:
+    match kind:
+        case Quantization.INT8:
+            return edge.ScalarQuantizationConfig(edge.ScalarType.Int8, memory=edge.Memory.Pinned)
+        case Quantization.TURBO4:
+            bits = edge.TurboQuantBitSize.Bits4
+            return edge.TurboQuantQuantizationConfig(bits=bits, memory=edge.Memory.Pinned)
+        case _:
+            return None
+
+
+def _operations(change: Change) -> Iterator[edge.UpdateOperation]:
+    match change:
+        case InsertPoints(points):
+            made = [
+                edge.Point(point.id, vector_of(point.vector or b"").tolist(), point.payload)
+                for point in points
+            ]
+            yield edge.UpdateOperation.upsert_points(made, update_mode=edge.UpdateMode.InsertOnly)
+        case MergePayload(point_id, values, key):
+            yield edge.UpdateOperation.set_payload_by_filter(_point(point_id), dict(values), key)
+        case RemovePayload(point_id, paths):
+            yield edge.UpdateOperation.delete_payload_by_filter(_point(point_id), list(paths))
+        case DeletePoints(ids):
+            yield edge.UpdateOperation.delete_points(list(ids))
+        case IndexFields(fields):
+            for field, kind in fields.items():
+                yield edge.UpdateOperation.create_field_index(field, _SCHEMAS[kind])
+
+
+def _point(point_id: str) -> edge.Filter:
+    # By filter: by id, the engine fails on a point that has been deleted meanwhile.
+    return edge.Filter(must=[edge.HasIdCondition({point_id})])
 
 
 def _record(found: edge.Record) -> PointRecord:
@@ -154,7 +243,7 @@ def _condition(clause: Clause) -> edge.FieldCondition | edge.HasIdCondition | ed
             return edge.Filter(must_not=[_condition(inner)])
 
 
-def _exactly(value: str | int) -> edge.MatchValue:
+def _exactly(value: str | int | bool) -> edge.MatchValue:
     # A Python bool would be taken for the integer it also is, and match nothing.
     return edge.MatchValue(np.bool_(value) if isinstance(value, bool) else value)  # type: ignore[arg-type]
 

@@ -8,13 +8,18 @@ from typing import Literal
 from uuid import uuid4
 
 import msgspec
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sightline.errors import SettingsError
+from sightline.index.tuning import VectorLayout
 from sightline.payload import FieldType
 
 CATALOG = "collections.json"
 SHARDS = "shards"
 LOCK = "lock"
+CHILDREN_LOCK = "shards.lock"
+CHILDREN_END_S = 30.0
+"""The processes of shards end at once when the process that started them is killed, or after their call."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -25,6 +30,8 @@ class Entry(msgspec.Struct, frozen=True):
     space: str
     dimension: int
     fields: dict[str, FieldType]
+    built: VectorLayout | None = None
+    """How the vectors were arranged when HNSW was built last, or None if it never was."""
 
 
 class _Catalog(msgspec.Struct, frozen=True):
@@ -45,14 +52,21 @@ class EdgeCatalog:
         (folder / SHARDS).mkdir(parents=True, exist_ok=True)
         self._lock = _locked(folder / LOCK)
         try:
-            self._entries = {entry.name: entry for entry in _read(folder / CATALOG)}
+            self.children_lock = _locked(folder / CHILDREN_LOCK, patience_s=CHILDREN_END_S)
+            """A descriptor for the processes of shards to inherit: as long as one lives, nobody starts."""
         except SettingsError:
             os.close(self._lock)
+            raise
+        try:
+            self._entries = {entry.name: entry for entry in _read(folder / CATALOG)}
+        except SettingsError:
+            self.close()
             raise
         named = {entry.folder for entry in self._entries.values()}
         for leftover in (folder / SHARDS).iterdir():
             if leftover.name not in named:
-                shutil.rmtree(leftover)
+                # What a process still writes to here goes at the next start.
+                shutil.rmtree(leftover, ignore_errors=True)
 
     def entries(self) -> list[Entry]:
         """All collections, by name."""
@@ -74,13 +88,13 @@ class EdgeCatalog:
         """Name a collection, or change its entry."""
         self._write(self._entries | {entry.name: entry})
 
-    def remove(self, entry: Entry) -> None:
-        """Forget a collection, whose shard must be closed, and remove its folder."""
-        self._write({name: kept for name, kept in self._entries.items() if name != entry.name})
-        shutil.rmtree(self.path(entry.folder))
+    def forget(self, name: str) -> None:
+        """Name a collection no more; its folder stays."""
+        self._write({one: kept for one, kept in self._entries.items() if one != name})
 
     def close(self) -> None:
         """Give the folder free."""
+        os.close(self.children_lock)
         os.close(self._lock)
 
     def _write(self, entries: dict[str, Entry]) -> None:
@@ -106,10 +120,16 @@ def _read(path: Path) -> list[Entry]:
         ) from error
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, patience_s: float = 0.0) -> int:
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    attempts = Retrying(
+        retry=retry_if_exception_type(BlockingIOError),
+        stop=stop_after_delay(patience_s),
+        wait=wait_fixed(0.05),
+        reraise=True,
+    )
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        attempts(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
         raise SettingsError(

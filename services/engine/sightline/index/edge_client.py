@@ -138,6 +138,10 @@ class EdgeClient:
         """How many points match, exactly."""
         return self._ask(wire.Count(collection, _json(filter)), wire.Number).value
 
+    def optimize(self, collection: str) -> None:
+        """Have HNSW built in the background; returns at once."""
+        self._ask(wire.Optimize(collection), wire.Done)
+
     def close(self) -> None:
         """Close all connections."""
         self._channel.close()

@@ -13,10 +13,10 @@ import selectors
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 import structlog
 
@@ -24,8 +24,11 @@ from sightline.errors import SettingsError
 from sightline.index.edge_collections import EdgeCollections
 from sightline.index.edge_listener import EdgeListener
 from sightline.index.edge_service import EdgeService
+from sightline.index.index_growth import IndexGrowth
+from sightline.index.tuning import tuning_of
 from sightline.logs import configure_logging
 from sightline.process import PARENT_PIPE
+from sightline.settings import read_settings
 
 FLUSH_EVERY_S = 30.0
 _PR_SET_PDEATHSIG = 1
@@ -39,39 +42,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     configure_logging(os.environ.get("SIGHTLINE_LOG_LEVEL", "info"), "index")
     os.umask(0o077)
     try:
+        tuning = tuning_of(read_settings())
         with (
             _signals() as wake,
-            closing(EdgeCollections(options.folder)) as collections,
+            closing(EdgeCollections(options.folder, tuning)) as collections,
+            _flushing(collections.flush),
+            IndexGrowth(collections.shards, tuning),
             EdgeListener(options.socket, EdgeService(collections)) as listener,
         ):
-            _serve(listener, collections.flush, wake, options.parent_pipe)
+            _serve(listener, wake, options.parent_pipe)
     except SettingsError as error:
         _log.error(str(error))
         return 2
     return 0
 
 
-def _serve(
-    listener: EdgeListener, flush: Callable[[], None], wake: socket.socket, parent_pipe: int | None
-) -> None:
+def _serve(listener: EdgeListener, wake: socket.socket, parent_pipe: int | None) -> None:
     parent = os.getppid()
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         selector.register(wake, selectors.EVENT_READ)
         if parent_pipe is not None:
             selector.register(parent_pipe, selectors.EVENT_READ)
-        flush_at = time.monotonic() + FLUSH_EVERY_S
         while True:
-            ready = [key.fileobj for key, _ in selector.select(max(0.0, flush_at - time.monotonic()))]
+            ready = [key.fileobj for key, _ in selector.select()]
             if wake in ready and _must_stop(wake.recv(64), parent):
                 return
             if parent_pipe is not None and parent_pipe in ready and not os.read(parent_pipe, 64):
                 return
             if listener in ready:
                 listener.accept()
-            if time.monotonic() >= flush_at:
+
+
+@contextmanager
+def _flushing(flush: Callable[[], None]) -> Iterator[None]:
+    """Flush every now and then, in a thread: connections are accepted meanwhile."""
+    stopping = Event()
+
+    def run() -> None:
+        while not stopping.wait(FLUSH_EVERY_S):
+            try:
                 flush()
-                flush_at = time.monotonic() + FLUSH_EVERY_S
+            except Exception:  # the engine raises bare Exception; the log keeps what is not flushed
+                _log.exception("the index could not be flushed")
+
+    thread = Thread(target=run, name="flush", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
 
 
 def _must_stop(signals: bytes, parent: int) -> bool:

@@ -5,8 +5,9 @@ import structlog
 
 from sightline.errors import BadRequest, SightlineError, Unavailable
 from sightline.index import wire
-from sightline.index.edge_collections import EdgeCollections, IndexClosed
+from sightline.index.edge_collections import EdgeCollections
 from sightline.index.filters import Filter, parse_filter
+from sightline.index.open_shards import IndexClosed
 from sightline.index.records import vector_of
 
 _log = structlog.get_logger(__name__)
@@ -60,6 +61,8 @@ class EdgeService:
                 self._collections.set_payload(collection, point_id, values)
             case wire.Delete(collection, ids):
                 self._collections.delete(collection, ids)
+            case wire.Optimize(collection):
+                self._collections.optimize(collection)
             case wire.Ping():
                 pass
         return wire.Done()

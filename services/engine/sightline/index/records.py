@@ -29,17 +29,18 @@ class Hit(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CollectionRecord(msgspec.Struct, frozen=True):
-    """What a collection is; `points` is how many it holds."""
+    """What a collection is; `points` is how many it holds, `indexed` how many vectors HNSW covers."""
 
     name: str
     space: str
     dimension: int
     fields: dict[str, FieldType]
     points: int
+    indexed: int = 0
 
     def info(self) -> CollectionInfo:
         """The same for callers of the index."""
-        return CollectionInfo(self.name, self.space, self.dimension, self.fields, self.points)
+        return CollectionInfo(self.name, self.space, self.dimension, self.fields, self.points, self.indexed)
 
 
 def vector_bytes(vector: NDArray[np.float32]) -> bytes:

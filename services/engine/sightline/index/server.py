@@ -22,12 +22,18 @@ from tenacity import (
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
 from sightline.index.records import CollectionRecord, Hit, PointRecord, vector_bytes, vector_of
+from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, Tuning, VectorLayout
 from sightline.payload import FieldType
+from sightline.settings import Quantization
 
 _SERVICE = "Qdrant"
 _SPACE = "sightline.space"
 _FIELD = "sightline.field."
 _OVERLOADED_OR_STARTING = frozenset({429, 502, 503, 504})
+_APPROXIMATE = models.SearchParams(
+    hnsw_ef=SEARCH_EF, quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+)
+_EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 
 
 class QdrantServer:
@@ -56,9 +62,16 @@ class QdrantServer:
         with _translated():
             self._client.get_collections()
 
-    def create(self, name: str, space: str, dimension: int) -> None:
+    def create(self, name: str, space: str, dimension: int, layout: VectorLayout | None = None) -> None:
         """Make a collection that knows its space, unless there is one of that name."""
-        vectors = models.VectorParams(size=dimension, distance=models.Distance.COSINE)
+        held = layout or VectorLayout()
+        vectors = models.VectorParams(
+            size=dimension,
+            distance=models.Distance.COSINE,
+            hnsw_config=models.HnswConfigDiff(m=HNSW_M, ef_construct=HNSW_EF_CONSTRUCT),
+            quantization_config=_quantization(held.quantization),
+            on_disk=held.on_disk,
+        )
         with _translated():
             try:
                 self._client.create_collection(name, vectors_config=vectors, metadata={_SPACE: space})
@@ -74,10 +87,11 @@ class QdrantServer:
         """
         with _translated(name):
             try:
-                config = self._client.get_collection(name).config
+                about = self._client.get_collection(name)
             except ValueError as error:
                 # What the client's memory mode says of a name it does not know.
                 raise CollectionNotFound(name) from error
+        config = about.config
         held = config.metadata or {}
         vectors = config.params.vectors
         if _SPACE not in held or not isinstance(vectors, models.VectorParams):
@@ -85,7 +99,25 @@ class QdrantServer:
         fields = {
             key.removeprefix(_FIELD): FieldType(kind) for key, kind in held.items() if key.startswith(_FIELD)
         }
-        return CollectionRecord(name, held[_SPACE], vectors.size, fields, self.count(name) if count else 0)
+        points = self.count(name) if count else 0
+        indexed = about.indexed_vectors_count or 0
+        return CollectionRecord(name, held[_SPACE], vectors.size, fields, points, indexed)
+
+    def keep_layout(self, name: str, tuning: Tuning) -> None:
+        """Have the server arrange the vectors of a collection as the settings say; it does so by and by."""
+        with _translated(name):
+            about = self._client.get_collection(name)
+            vectors = about.config.params.vectors
+            if not isinstance(vectors, models.VectorParams):
+                return
+            held = VectorLayout(_quantization_of(vectors.quantization_config), bool(vectors.on_disk))
+            wanted = tuning.layout(about.points_count or 0, held)
+            if wanted != held:
+                disabled = models.Disabled.DISABLED
+                new = models.VectorParamsDiff(
+                    quantization_config=_quantization(wanted.quantization) or disabled, on_disk=wanted.on_disk
+                )
+                self._client.update_collection(name, vectors_config={"": new})
 
     def names(self) -> list[str]:
         """All collections on the server, whoever made them."""
@@ -176,7 +208,7 @@ class QdrantServer:
                 name,
                 query=vector.tolist(),
                 query_filter=_filter(clause),
-                search_params=models.SearchParams(exact=True) if exact else None,
+                search_params=_EXACT if exact else _APPROXIMATE,
                 limit=limit,
                 offset=offset,
                 with_payload=True,
@@ -243,6 +275,31 @@ def _translated(collection: str | None = None) -> Iterator[None]:
         if status in (408, 429) or status >= 500:
             raise Unavailable(_SERVICE, f"status {status} {error.reason_phrase}") from error
         raise
+
+
+def _quantization(kind: Quantization) -> models.ScalarQuantization | models.TurboQuantization | None:
+    match kind:
+        case Quantization.INT8:
+            scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+            return models.ScalarQuantization(scalar=scalar)
+        case Quantization.TURBO4:
+            bits = models.TurboQuantBitSize.BITS4
+            return models.TurboQuantization(
+                turbo=models.TurboQuantQuantizationConfig(always_ram=True, bits=bits)
+            )
+        case _:
+            return None
+
+
+def _quantization_of(config: models.QuantizationConfig | None) -> Quantization:
+    """What a server has; any kind that is not ours counts as none, so that ours replaces it if asked for."""
+    match config:
+        case models.ScalarQuantization():
+            return Quantization.INT8
+        case models.TurboQuantization(turbo=turbo) if turbo.bits is models.TurboQuantBitSize.BITS4:
+            return Quantization.TURBO4
+        case _:
+            return Quantization.NONE
 
 
 def _record(record: models.Record) -> PointRecord:

@@ -34,6 +34,7 @@ from sightline.index.filters import Filter
 from sightline.index.records import CollectionRecord, PointRecord, point_record, scored_point, stored_point
 from sightline.index.server import QdrantServer
 from sightline.index.server_sources import ServerSources
+from sightline.index.tuning import Tuning
 from sightline.payload import Source
 
 REMEMBER_S = 5.0
@@ -44,18 +45,26 @@ TIMEOUT_S = 10
 class ServerIndex:
     """VectorIndex over a Qdrant server. Safe to call from several threads."""
 
-    def __init__(self, server: QdrantServer) -> None:
+    def __init__(self, server: QdrantServer, tuning: Tuning | None = None) -> None:
         """Use a server; nothing is asked yet."""
         self._server = server
+        self._tuning = tuning or Tuning()
         self._sources = ServerSources(server)
         self._remembered: dict[str, tuple[float, CollectionRecord]] = {}
 
     @classmethod
     def at(
-        cls, url: str, *, api_key: str | None = None, timeout_s: int = TIMEOUT_S, patience_s: float = 0.0
+        cls,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout_s: int = TIMEOUT_S,
+        patience_s: float = 0.0,
+        tuning: Tuning | None = None,
     ) -> Self:
         """Use the server at `url`; nothing is connected yet. For the two times see QdrantServer.at."""
-        return cls(QdrantServer.at(url, api_key=api_key, timeout_s=timeout_s, patience_s=patience_s))
+        server = QdrantServer.at(url, api_key=api_key, timeout_s=timeout_s, patience_s=patience_s)
+        return cls(server, tuning)
 
     def ping(self) -> None:
         """Return when the server answers."""
@@ -67,13 +76,14 @@ class ServerIndex:
         try:
             held = self._server.describe(spec.name, count=False)
         except CollectionNotFound:
-            self._server.create(spec.name, spec.space, spec.dimension)
+            self._server.create(spec.name, spec.space, spec.dimension, self._tuning.layout(0))
             held = self._server.describe(spec.name, count=False)
         check_space(spec.name, held.space, spec.space)
         check_dimension(spec.name, held.dimension, spec.dimension)
         missing = missing_fields(spec.name, held.fields, spec.fields)
         if missing:
             self._server.index_fields(spec.name, missing)
+        self._server.keep_layout(spec.name, self._tuning)
         self._remembered.pop(spec.name, None)
         return self.collection(spec.name)
 
@@ -176,6 +186,10 @@ class ServerIndex:
     def count(self, collection: str, filter: Filter | None = None) -> int:
         """How many points match, exactly."""
         return self._server.count(collection, clause_of(filter, self._known(collection).fields))
+
+    def optimize(self, collection: str) -> None:
+        """Check that the collection is there: the server builds HNSW by itself."""
+        self._known(collection)
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -110,6 +110,12 @@ class Count(msgspec.Struct, tag=True):
     filter: bytes | None
 
 
+class Optimize(msgspec.Struct, tag=True):
+    """Begin to build HNSW; answered by Done."""
+
+    collection: str
+
+
 Request: TypeAlias = (
     Ping
     | EnsureCollection
@@ -124,6 +130,7 @@ Request: TypeAlias = (
     | Search
     | Browse
     | Count
+    | Optimize
 )
 
 

@@ -1,0 +1,42 @@
+"""Builds HNSW on a shard that nobody has open, and ends. It works only in time that nobody else wants.
+
+python -m sightline.index.shard_build --folder DIR --dimension N --quantization Q [--on-disk] --parent PID
+"""
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from sightline.index.edge import EdgeShard
+from sightline.index.tuning import VectorLayout
+from sightline.settings import Quantization
+
+NICENESS = 19
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Build; returns 0, or 1 if the process that asked for it is gone."""
+    parser = argparse.ArgumentParser(prog="python -m sightline.index.shard_build", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the shard is")
+    parser.add_argument("--dimension", type=int, required=True)
+    parser.add_argument("--quantization", type=Quantization, required=True)
+    parser.add_argument("--on-disk", action="store_true", help="keep the original vectors out of memory")
+    parser.add_argument("--parent", type=int, required=True, help="end with this process (Linux)")
+    options = parser.parse_args()
+    os.nice(NICENESS)
+    # The engine holds the GIL until it is done, so that no thread of ours could watch the parent.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != options.parent:
+        return 1
+    layout = VectorLayout(options.quantization, options.on_disk)
+    EdgeShard.optimize(options.folder, options.dimension, layout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

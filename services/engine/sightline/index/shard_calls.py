@@ -1,0 +1,102 @@
+"""The messages between an index process and the process of one shard: one call, one reply, MessagePack."""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from sightline.index.clauses import Clause
+from sightline.index.records import Hit, PointRecord
+from sightline.index.shard import Change, ShardSize
+
+
+class Apply(msgspec.Struct, tag=True):
+    """Make changes, in order; answered by Done."""
+
+    changes: Sequence[Change]
+
+
+class Retrieve(msgspec.Struct, tag=True):
+    """Read points by id; answered by Found."""
+
+    ids: Sequence[str]
+    with_vectors: bool
+
+
+class Nearest(msgspec.Struct, tag=True):
+    """Nearest points; answered by Ranked."""
+
+    vector: bytes
+    clause: Clause | None
+    limit: int
+    offset: int
+    exact: bool
+
+
+class ByTime(msgspec.Struct, tag=True):
+    """Points in order of a time field; answered by Found."""
+
+    field: str
+    descending: bool
+    clause: Clause
+    limit: int
+
+
+class ById(msgspec.Struct, tag=True):
+    """Points in order of their ids; answered by Found."""
+
+    clause: Clause
+    after: str | None
+    limit: int
+
+
+class Count(msgspec.Struct, tag=True):
+    """How many points match; answered by Counted."""
+
+    clause: Clause | None
+
+
+class Size(msgspec.Struct, tag=True):
+    """How large the shard is; answered by ShardSize."""
+
+
+class Flush(msgspec.Struct, tag=True):
+    """Flush the shard; answered by Done."""
+
+
+class Close(msgspec.Struct, tag=True):
+    """Flush and release the shard; answered by Done, the last reply."""
+
+
+Call: TypeAlias = Apply | Retrieve | Nearest | ByTime | ById | Count | Size | Flush | Close
+
+
+class Done(msgspec.Struct, tag=True):
+    """The call has been carried out; also the first message of a process, when its shard is open."""
+
+
+class Found(msgspec.Struct, tag=True):
+    """Points read."""
+
+    points: list[PointRecord]
+
+
+class Ranked(msgspec.Struct, tag=True):
+    """Search results, best first."""
+
+    hits: list[Hit]
+
+
+class Counted(msgspec.Struct, tag=True):
+    """A count."""
+
+    value: int
+
+
+class Failed(msgspec.Struct, tag=True):
+    """The engine failed, and what it said."""
+
+    reason: str
+
+
+Reply: TypeAlias = Done | Found | Ranked | Counted | ShardSize | Failed

@@ -1,0 +1,80 @@
+"""A process with one shard: an engine's calls hold the GIL, and here nobody else needs it.
+
+    python -m sightline.index.shard_process --folder DIR --channel FD
+
+It answers calls over an inherited socket, one at a time, and ends when the other side closes it. What it
+has not flushed is in the write-ahead log.
+"""
+
+import argparse
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from sightline.index import shard_calls as calls
+from sightline.index.edge import EdgeShard
+from sightline.index.frames import MAX_LENGTH, receive_frame, send_frame
+from sightline.index.records import vector_of
+
+
+def main() -> int:
+    """Serve one shard; returns 0, or 1 when it cannot be opened, which the channel has been told."""
+    parser = argparse.ArgumentParser(prog="python -m sightline.index.shard_process", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="where the shard is")
+    parser.add_argument("--channel", type=int, required=True, help="the descriptor of a connected socket")
+    options = parser.parse_args()
+    with socket.socket(fileno=options.channel) as channel:
+        try:
+            shard = EdgeShard.load(options.folder)
+        except BaseException as error:  # a panic of the engine is no Exception
+            send_frame(channel, msgspec.msgpack.encode(calls.Failed(str(error))))
+            return 1
+        try:
+            send_frame(channel, msgspec.msgpack.encode(calls.Done()))
+            _serve(channel, shard)
+        except ConnectionError:
+            return 0  # the index process was killed
+    return 0
+
+
+def _serve(channel: socket.socket, shard: EdgeShard) -> None:
+    decoder: msgspec.msgpack.Decoder[calls.Call] = msgspec.msgpack.Decoder(calls.Call)
+    while (body := receive_frame(channel, limit=MAX_LENGTH)) is not None:
+        call = decoder.decode(body)
+        try:
+            reply = _answer(shard, call)
+        except BaseException as error:  # a panic of the engine is no Exception
+            reply = calls.Failed(f"{type(error).__name__}: {error}")
+        send_frame(channel, msgspec.msgpack.encode(reply))
+        if isinstance(call, calls.Close):
+            return
+
+
+def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
+    match call:
+        case calls.Nearest(vector, clause, limit, offset, exact):
+            hits = shard.search(vector_of(vector), clause, limit=limit, offset=offset, exact=exact)
+            return calls.Ranked(hits)
+        case calls.Apply(changes):
+            shard.apply(changes)
+        case calls.Retrieve(ids, with_vectors):
+            return calls.Found(shard.retrieve(ids, with_vectors=with_vectors))
+        case calls.ByTime(field, descending, clause, limit):
+            return calls.Found(shard.by_time(field, descending=descending, clause=clause, limit=limit))
+        case calls.ById(clause, after, limit):
+            return calls.Found(shard.by_id(clause, after=after, limit=limit))
+        case calls.Count(clause):
+            return calls.Counted(shard.count(clause))
+        case calls.Size():
+            return shard.size()
+        case calls.Flush():
+            shard.flush()
+        case calls.Close():
+            shard.close()
+    return calls.Done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

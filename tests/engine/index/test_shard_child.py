@@ -1,0 +1,169 @@
+"""A shard in a process of its own answers as one in this process does, and comes back when it dies."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+import psutil
+import pytest
+
+from sightline.index.clauses import (
+    Clause,
+    Either,
+    Every,
+    HasId,
+    Match,
+    Never,
+    NumberRange,
+    TimeRange,
+)
+from sightline.index.edge import EdgeShard
+from sightline.index.records import PointRecord, vector_bytes
+from sightline.index.shard import (
+    DeletePoints,
+    IndexFields,
+    InsertPoints,
+    MergePayload,
+    RemovePayload,
+    Shard,
+    ShardClosed,
+    ShardFailed,
+    ShardRefused,
+)
+from sightline.index.shard_child import ShardChild
+from sightline.index.tuning import VectorLayout
+from sightline.payload import FieldType
+
+FIELDS = {
+    "tag": FieldType.KEYWORD,
+    "stock": FieldType.INTEGER,
+    "ratio": FieldType.FLOAT,
+    "when": FieldType.DATETIME,
+    "public": FieldType.BOOL,
+}
+NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)
+
+
+def point(number: int) -> PointRecord:
+    payload = {
+        "tag": "even" if number % 2 == 0 else "odd",
+        "stock": number,
+        "ratio": number / 2,
+        "when": NOON.replace(minute=number).isoformat(),
+        "public": number < 5,
+    }
+    vector = np.random.default_rng(number).normal(size=8).astype(np.float32)
+    return PointRecord(str(UUID(int=number)), payload, vector_bytes(vector / np.linalg.norm(vector)))
+
+
+QUERY = np.ones(8, np.float32) / np.sqrt(np.float32(8))
+CLAUSES: dict[str, tuple[Clause, set[int]]] = {
+    "text": (Match("tag", ("even",)), {0, 2, 4, 6, 8}),
+    "texts": (Match("tag", ("odd", "none")), {1, 3, 5, 7, 9}),
+    "numbers": (Match("stock", (3, 4, 77)), {3, 4}),
+    "bool": (Match("public", (True,)), {0, 1, 2, 3, 4}),
+    "range": (NumberRange("ratio", 1.0, 2.5), {2, 3, 4, 5}),
+    "half open": (NumberRange("stock", None, 1), {0, 1}),
+    "time": (TimeRange("when", NOON.replace(minute=8)), {8, 9}),
+    "ids": (HasId((str(UUID(int=1)),)), {1}),
+    "nested": (
+        Every((Either((Match("stock", (1,)), Match("stock", (2,)))), Never(Match("tag", ("odd",))))),
+        {2},
+    ),
+    "everything": (Every(), set(range(10))),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("child") / "shard"
+    shard = EdgeShard.create(folder, 8, FIELDS, VectorLayout())
+    shard.apply([InsertPoints([point(number) for number in range(10)])])
+    shard.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def child(folder: Path) -> Iterator[ShardChild]:
+    child = ShardChild(folder)
+    child.await_loaded()
+    yield child
+    child.close()
+
+
+@pytest.mark.parametrize("name", CLAUSES)
+def test_every_clause_means_the_same_there(child: ShardChild, name: str) -> None:
+    clause, numbers = CLAUSES[name]
+    ids = {str(UUID(int=number)) for number in numbers}
+    assert {hit.id for hit in child.search(QUERY, clause, limit=20, offset=0, exact=False)} == ids
+    assert {hit.id for hit in child.search(QUERY, clause, limit=20, offset=0, exact=True)} == ids
+    assert {one.id for one in child.by_time("when", descending=True, clause=clause, limit=20)} == ids
+    assert {one.id for one in child.by_id(clause, after=None, limit=20)} == ids
+    assert child.count(clause) == len(ids)
+
+
+def test_pages_orders_and_vectors(child: ShardChild) -> None:
+    hits = child.search(QUERY, None, limit=3, offset=2, exact=True)
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    newest = child.by_time("when", descending=True, clause=Every(), limit=2)
+    assert [record.payload["stock"] for record in newest] == [9, 8]
+    assert [one.id for one in child.by_id(Every(), after=str(UUID(int=7)), limit=5)] == [
+        str(UUID(int=8)),
+        str(UUID(int=9)),
+    ]
+    [read] = child.retrieve([str(UUID(int=3)), str(UUID(int=99))], with_vectors=True)
+    assert read.payload == point(3).payload
+    assert np.frombuffer(read.vector or b"", "<f4") == pytest.approx(
+        np.frombuffer(point(3).vector or b"", "<f4"), abs=1e-6
+    )
+    assert child.size().points == 10
+
+
+def test_every_change_is_made_in_order_and_survives_a_kill(tmp_path: Path) -> None:
+    EdgeShard.create(tmp_path / "shard", 8, FIELDS, VectorLayout()).close()
+    child = ShardChild(tmp_path / "shard")
+    child.await_loaded()
+    ids = [point(number).id for number in range(4)]
+    child.apply(
+        [
+            InsertPoints([point(number) for number in range(4)]),
+            MergePayload(ids[0], {"tag": "new"}),
+            MergePayload(ids[1], {"a": 1, "b": 2}, "inner"),
+            RemovePayload(ids[1], ["inner.a"]),
+            DeletePoints([ids[2]]),
+            MergePayload(ids[2], {"tag": "nobody"}),
+            IndexFields({"inner.b": FieldType.INTEGER}),
+        ]
+    )
+    [process] = (one for one in psutil.Process().children() if str(tmp_path / "shard") in one.cmdline())
+    process.kill()
+    found = {record.id: record.payload for record in child.retrieve(ids, with_vectors=False)}
+    assert sorted(found) == [ids[0], ids[1], ids[3]]
+    assert found[ids[0]]["tag"] == "new"
+    assert found[ids[1]]["inner"] == {"b": 2}
+    assert child.count(Match("inner.b", (2,))) == 1
+    child.close()
+    child.close()
+    with pytest.raises(ShardClosed):
+        child.size()
+    shard: Shard = EdgeShard.load(tmp_path / "shard")
+    assert shard.count() == 3
+    shard.close()
+    with pytest.raises(ShardClosed):
+        shard.count()
+
+
+def test_what_the_engine_refuses_is_told(child: ShardChild) -> None:
+    short = PointRecord(str(UUID(int=50)), {}, vector_bytes(np.ones(3, np.float32)))
+    with pytest.raises(ShardRefused):
+        child.apply([InsertPoints([short])])
+    assert child.count() == 10
+
+
+def test_a_shard_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    child = ShardChild(tmp_path / "nothing")
+    with pytest.raises(ShardFailed):
+        child.await_loaded()
+    child.discard()
