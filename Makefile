@@ -4,6 +4,7 @@ PYTHON ?= python3
 PHOTOS ?=
 DATA ?= .sightline
 PORT ?= 8000
+BENCH ?=
 # torch's CPU builds: without this index, Linux gets CUDA builds of several gigabytes.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
@@ -54,8 +55,13 @@ format: install
 	@$(BIN)/ruff format --quiet
 	@$(BIN)/ruff check --fix --quiet
 
-bench: install
-	@$(BIN)/python -m bench
+# BENCH=--quick only shows that all of it works, in some four minutes; BENCH=--help tells what else there is.
+bench: $(VENV)/installed-bench
+	@$(BIN)/python -m bench $(BENCH)
+
+$(VENV)/installed-bench: $(VENV)/installed
+	@$(PIP) install --constraint constraints.txt matplotlib onnx onnxruntime
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -8,7 +8,8 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from qt_resources import resources
+
+from bench.qt_resources import resources
 
 _GCOMPRIS_ACTIVITIES = (
     "categorization",

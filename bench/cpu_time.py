@@ -14,6 +14,11 @@ _NAMES = {
 }
 
 
+def kind_of(command: str) -> str | None:
+    """What a process is, by its command line; None for one that is no part of Sightline."""
+    return next((name for part, name in _NAMES.items() if part in command), None)
+
+
 def cpu_seconds(root: psutil.Process) -> dict[str, float]:
     """Seconds of processor time used so far by a process and those below it, by what they are."""
     seconds: dict[str, float] = {}
@@ -23,7 +28,7 @@ def cpu_seconds(root: psutil.Process) -> dict[str, float]:
                 command, times = " ".join(process.cmdline()), process.cpu_times()
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-        name = next((name for part, name in _NAMES.items() if part in command), "other")
+        name = kind_of(command) or "other"
         seconds[name] = seconds.get(name, 0.0) + times.user + times.system
     return seconds
 

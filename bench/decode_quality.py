@@ -1,6 +1,6 @@
 """What the shortcuts of decoding cost: the pipeline against a full decode, seen by a trained network.
 
-    python bench/decode_quality.py --model .cache/models/starter
+    python -m bench.decode_quality --model .cache/models/starter
 
 Real photos (those of GCompris, or a folder of one's own) are stored as phones do, as JPEG lying on its side
 with an EXIF orientation, their short side three to eight times what the network sees. Each is decoded fully
@@ -13,32 +13,28 @@ blind to all of this.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from captioned import gcompris, own_folder
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
 
-from sightline.decoder.task import DecodePlan, decode_picture
-from sightline.encoder import Vectors, Views
-from sightline.encoder.artifact import Preprocessing, open_artifact
+from bench.captioned import gcompris, own_folder
+from bench.decode_ways import CONTROLS, Decode, as_phones_store, full, pipeline
+from sightline.encoder import Vectors
+from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder
-from sightline.encoder.preprocessing import prepare
-from sightline.pictures import PictureLimits
 from sightline.settings import Precision
 
 LOWEST_COSINE = 0.995
 """At the 1st percentile."""
 LOWEST_OVERLAP = 0.97
 NEIGHBOURS = 10
-_LIMITS = PictureLimits(max_bytes=128 << 20, max_pixels=250_000_000)
-_THUMBNAIL_SIDE = 384
-_ENLARGED = (3.0, 8.0)
-
-Decode = Callable[[bytes, Preprocessing], Views]
 
 
 @dataclass(frozen=True)
@@ -70,50 +66,13 @@ def _neighbours(vectors: Vectors) -> list[list[int]]:
     return nearest
 
 
-def as_phones_store(photos: Sequence[Image.Image], size: int) -> list[bytes]:
-    """The photos, enlarged, as JPEG files of quality 90 that lie on their side."""
-    chance = np.random.default_rng(7)
-    return [_lying(photo, size * chance.uniform(*_ENLARGED)) for photo in photos]
+def load_photos(pictures: Path | None, count: int, cache: Path) -> list[Image.Image]:
+    """The first photos of the folder `pictures`, or of GCompris, which is fetched once."""
+    captioned = own_folder(pictures) if pictures else gcompris(cache)
+    return [one.picture for one in islice(captioned, count)]
 
 
-def _lying(photo: Image.Image, short_side: float) -> bytes:
-    scale = max(short_side / min(photo.size), 1.0)
-    width, height = (round(length * scale) for length in photo.size)
-    enlarged = photo.resize((width, height), Image.Resampling.LANCZOS)
-    exif, encoded = Image.Exif(), BytesIO()
-    exif[ExifTags.Base.Orientation] = 6
-    enlarged.transpose(Image.Transpose.ROTATE_90).save(encoded, "JPEG", quality=90, exif=exif)
-    return encoded.getvalue()
-
-
-def full(data: bytes, spec: Preprocessing) -> Views:
-    """Every pixel, upright: what the pipeline is measured against."""
-    with Image.open(BytesIO(data)) as file:
-        return prepare(ImageOps.exif_transpose(file).convert("RGB"), spec)
-
-
-def pipeline(data: bytes, spec: Preprocessing) -> Views:
-    """What a decode process makes of a file."""
-    return decode_picture(data, DecodePlan(_LIMITS, spec, _THUMBNAIL_SIDE), thumbnail=True).views
-
-
-def without_rotation(data: bytes, spec: Preprocessing) -> Views:
-    """Control: the orientation is ignored."""
-    with Image.open(BytesIO(data)) as file:
-        return prepare(file.convert("RGB"), spec)
-
-
-def drafted_once(data: bytes, spec: Preprocessing) -> Views:
-    """Control: the smallest of JPEG's scales that is no smaller than the network's size."""
-    with Image.open(BytesIO(data)) as file:
-        file.draft(None, (spec.size, spec.size))
-        return prepare(ImageOps.exif_transpose(file).convert("RGB"), spec)
-
-
-CONTROLS: dict[str, Decode] = {"no rotation": without_rotation, "drafted to 1x": drafted_once}
-
-
-def measure(model: Path, photos: Sequence[Image.Image]) -> dict[str, Agreement]:
+def measure(model: Path, photos: Sequence[Image.Image]) -> dict[str, Any]:
     """How near the pipeline, and each control, come to a full decode."""
     encoder = OpenVinoEncoder(open_artifact(model), Precision.F32)
     spec = encoder.manifest.preprocessing
@@ -123,10 +82,25 @@ def measure(model: Path, photos: Sequence[Image.Image]) -> dict[str, Agreement]:
         return encoder.encode_views(np.stack([decode(data, spec) for data in files]))
 
     expected = encoded(full)
-    return {
-        name: agreement(encoded(decode), expected)
-        for name, decode in {"pipeline": pipeline, **CONTROLS}.items()
-    }
+    ways = {"pipeline": pipeline, **CONTROLS}
+    found = {name: agreement(encoded(decode), expected) for name, decode in ways.items()}
+    return {"photos": len(photos), "ways": {name: asdict(one) for name, one in found.items()}}
+
+
+def is_right(found: dict[str, Any]) -> bool:
+    """Whether the pipeline is good enough, and every control is noticed."""
+    enough = {name: Agreement(**one).is_enough for name, one in found["ways"].items()}
+    return enough["pipeline"] and not any(enough[name] for name in CONTROLS)
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The figures for a reader."""
+    title = f"{found['photos']} photos; wanted: cosine p1 >= {LOWEST_COSINE}, overlap@10 >= {LOWEST_OVERLAP}"
+    table = Table("decoded by", "cosine p1", "cosine mean", "overlap@10", "", title=title)
+    for name, one in found["ways"].items():
+        figures = (f"{one[key]:.4f}" for key in ("cosine_p1", "cosine_mean", "overlap_at_10"))
+        table.add_row(name, *figures, "enough" if Agreement(**one).is_enough else "too little")
+    return [table]
 
 
 def main() -> int:
@@ -142,20 +116,14 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=Path(".cache/captioned"))
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()
-    captioned = own_folder(options.pictures) if options.pictures else gcompris(options.cache)
-    photos = [one.picture for one in captioned][: options.photos]
+    photos = load_photos(options.pictures, options.photos, options.cache)
     found = measure(options.model, photos)
     if options.json:
-        print(json.dumps({"photos": len(photos)} | {name: asdict(one) for name, one in found.items()}))
+        print(json.dumps(found))
     else:
-        print(f"{len(photos)} photos; wanted: cosine >= {LOWEST_COSINE}, overlap@10 >= {LOWEST_OVERLAP}")
-        for name, one in found.items():
-            print(
-                f"  {name:14} cosine p1 {one.cosine_p1:.4f}, mean {one.cosine_mean:.4f}, "
-                f"overlap@10 {one.overlap_at_10:.3f}: {'enough' if one.is_enough else 'too little'}"
-            )
-    right = found["pipeline"].is_enough and not any(found[name].is_enough for name in CONTROLS)
-    return 0 if right else 1
+        for table in tables(found):
+            Console().print(table)
+    return 0 if is_right(found) else 1
 
 
 if __name__ == "__main__":

@@ -33,7 +33,20 @@ from sightline_local.samples import copy_samples
 WAKE_EVERY_S = 0.005
 
 
-async def measure(api: httpx.AsyncClient, pictures: Path) -> dict[str, Any]:
+def measure(*, pictures: int, model: str) -> dict[str, Any]:
+    """The figures of so many pictures; `model` is a name or the folder of an artifact."""
+    return asyncio.run(_run(model, pictures))
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The figures for a reader."""
+    table = Table("event loop of the gateway during ingest", "")
+    for name, value in found.items():
+        table.add_row(name, str(value))
+    return [table]
+
+
+async def _watch(api: httpx.AsyncClient, pictures: Path) -> dict[str, Any]:
     """Upload from another process, search meanwhile, and time the loop; returns the figures."""
     gaps_ms: list[float] = []
     searches_ms: list[float] = []
@@ -121,7 +134,7 @@ async def _serve_and_measure(settings: Settings, pictures: Path) -> dict[str, An
     async with httpx.AsyncClient(base_url=url, timeout=60) as api:
         while not server.started:
             await asyncio.sleep(0.05)
-        figures = await measure(api, pictures)
+        figures = await _watch(api, pictures)
     server.should_exit = True
     await serving
     return figures
@@ -146,14 +159,12 @@ def main() -> None:
     parser.add_argument("--model", default="starter", help="name or folder of an artifact")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    figures = asyncio.run(_run(options.model, options.pictures))
+    figures = measure(pictures=options.pictures, model=options.model)
     if options.json:
         print(json.dumps(figures))
         return
-    table = Table("event loop of the gateway during ingest", "")
-    for name, value in figures.items():
-        table.add_row(name, str(value))
-    Console().print(table)
+    for table in tables(figures):
+        Console().print(table)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,16 @@
     python -m bench.ingest_memory [--pictures 100000] [--model FOLDER]
 
 Runs an embedded stack and indexes 1,000 small JPEGs, then many more. While a job runs, the resident
-memory of api, embedder and Redis is sampled, and its progress is compared with the points there are.
+memory of each kind of process is sampled (that of several, as decoders are, is added up), and the job's
+progress is compared with the points there are.
 """
 
 import argparse
 import io
 import json
-import os
-import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +23,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from sightline_local.commands.demo import free_port
+from bench.cpu_time import kind_of
+from bench.embedded_stack import embedded_stack
 
 SAMPLE_EVERY_S = 0.5
-PROCESSES = {"sightline_api": "api", "sightline_embedder": "embedder", "redis-server": "redis"}
 
 
 def make_pictures(folder: Path, count: int, seed: int) -> Path:
@@ -44,31 +41,6 @@ def make_pictures(folder: Path, count: int, seed: int) -> Path:
         Image.fromarray(coarse).resize((48, 36), Image.Resampling.BILINEAR).save(out, "JPEG", quality=75)
         (part / f"{number:06}.jpg").write_bytes(out.getvalue() + number.to_bytes(4, "big"))
     return folder
-
-
-@contextmanager
-def embedded_stack(data: Path, model: str, roots: Path) -> Iterator[tuple[psutil.Process, httpx.Client]]:
-    """`sightline up` that may index below `roots`, ready and idle, and a client of it."""
-    port = free_port()
-    environment = os.environ | {"SIGHTLINE_IMPORT_ROOTS": json.dumps([str(roots)])}
-    command = [sys.executable, "-m", "sightline_local", "up", "--port", str(port), "--data", str(data)]
-    with (data.parent / "up.log").open("wb") as log:
-        process = psutil.Popen([*command, "--model", model], stdout=log, stderr=log, env=environment)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as api:
-            while True:
-                try:
-                    if api.get("/readyz").is_success:
-                        break
-                except httpx.TransportError:
-                    pass
-                if process.poll() is not None:
-                    raise RuntimeError((data.parent / "up.log").read_text()[-2000:])
-                time.sleep(0.2)
-            yield process, api
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def index_and_sample(
@@ -113,13 +85,39 @@ def _resident_mib(stack: psutil.Process) -> dict[str, float]:
     resident: dict[str, float] = defaultdict(float)
     for process in stack.children(recursive=True):
         try:
-            words = {process.name(), *process.cmdline()}
-            for word, name in PROCESSES.items():
-                if word in words:
-                    resident[name] += process.memory_info().rss / (1 << 20)
-        except psutil.NoSuchProcess:
+            name = kind_of(" ".join(process.cmdline()))
+            if name is not None:
+                resident[name] += process.memory_info().rss / (1 << 20)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
     return resident
+
+
+def measure(*, pictures: int, model: str, first: int = 1000) -> dict[str, Any]:
+    """Index `first` pictures, then so many; `model` is a name or the folder of an artifact."""
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary).resolve()
+        small = make_pictures(root / "pictures" / "small", first, seed=1)
+        large = make_pictures(root / "pictures" / "large", pictures, seed=2)
+        with embedded_stack(root / "data", model, root / "pictures") as (stack, api):
+            before = index_and_sample(stack, api, small, "small")
+            after = index_and_sample(stack, api, large, "large")
+    ratios = {name: round(after["peak_mib"][name] / peak, 2) for name, peak in before["peak_mib"].items()}
+    return {"small": before, "large": after, "ratios": ratios}
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The figures for a reader."""
+    before, after = found["small"], found["large"]
+    table = Table(
+        "memory of ingest", f"{before['pictures']:,} pictures", f"{after['pictures']:,} pictures", "ratio"
+    )
+    for name, ratio in found["ratios"].items():
+        peaks = (str(one["peak_mib"][name]) for one in (before, after))
+        table.add_row(f"{name}, peak MiB", *peaks, str(ratio))
+    for row in ("took_s", "progress_off_by", "indexed"):
+        table.add_row(row, str(before[row]), str(after[row]), "")
+    return [table]
 
 
 def main() -> None:
@@ -131,27 +129,12 @@ def main() -> None:
     parser.add_argument("--model", default="starter", help="name or folder of an artifact")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary).resolve()
-        small = make_pictures(root / "pictures" / "small", 1000, seed=1)
-        large = make_pictures(root / "pictures" / "large", options.pictures, seed=2)
-        with embedded_stack(root / "data", options.model, root / "pictures") as (stack, api):
-            before = index_and_sample(stack, api, small, "small")
-            after = index_and_sample(stack, api, large, "large")
-    ratios = {name: round(after["peak_mib"][name] / peak, 2) for name, peak in before["peak_mib"].items()}
+    found = measure(pictures=options.pictures, model=options.model)
     if options.json:
-        print(json.dumps({"small": before, "large": after, "ratios": ratios}))
+        print(json.dumps(found))
         return
-    table = Table(
-        "memory of ingest", f"{before['pictures']:,} pictures", f"{after['pictures']:,} pictures", "ratio"
-    )
-    for name, ratio in ratios.items():
-        table.add_row(
-            f"{name}, peak MiB", str(before["peak_mib"][name]), str(after["peak_mib"][name]), str(ratio)
-        )
-    for row in ("took_s", "progress_off_by", "indexed"):
-        table.add_row(row, str(before[row]), str(after[row]), "")
-    Console().print(table)
+    for table in tables(found):
+        Console().print(table)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.corpora import WEB, make_corpus
+from bench.embedded_stack import embedded_stack
 from bench.http_load import run_load
-from bench.ingest_memory import embedded_stack
-from bench.search_latency import LIMIT, fill, medians
+from bench.search_latency import medians
 from bench.search_points import make_points
+from bench.search_services import LIMIT, fill
 from sightline.encoder.artifact import open_artifact
 from sightline.index.edge_client import EdgeClient
 from sightline_local.data_folder import DataFolder
@@ -97,20 +98,29 @@ def _latencies(name: str, values_ms: Sequence[float]) -> dict[str, float]:
     return {f"{name}_p{p}_ms": float(np.percentile(values_ms, p)) for p in (50, 95, 99)}
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(*, runs: int, files: int, points: int, model: Path, cache: Path) -> dict[str, Any]:
     """Start the stack, fill its collection, and run in turns."""
-    artifact = open_artifact(options.model.resolve())
-    cache = options.cache.resolve()
-    pictures = make_corpus(WEB, options.files, cache)
+    artifact = open_artifact(model.resolve())
+    cache = cache.resolve()
+    pictures = make_corpus(WEB, files, cache)
     with ExitStack() as opened:
         data = Path(opened.enter_context(tempfile.TemporaryDirectory())).resolve() / "data"
         _, api = opened.enter_context(embedded_stack(data, str(artifact.path), cache))
         index = opened.enter_context(closing(EdgeClient(DataFolder(data).runtime / "index.sock")))
-        fill(index, make_points(options.points, artifact.manifest.dimension, artifact.manifest.space))
+        fill(index, make_points(points, artifact.manifest.dimension, artifact.manifest.space))
         bench = Bench(api, pictures)
         bench.ingest()
-        runs = [bench.run() for _ in range(options.runs)]
-    return {"files": options.files, "points": options.points, "medians": medians(runs), "runs": runs}
+        turns = [bench.run() for _ in range(runs)]
+    return {"files": files, "points": points, "medians": medians(turns), "runs": turns}
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The figures for a reader."""
+    title = f"{PER_SECOND:g} searches a second among {found['points']:,} points, idle and during ingest"
+    table = Table("", "median", title=title)
+    for name, value in found["medians"].items():
+        table.add_row(name, f"{value:.2f}")
+    return [table]
 
 
 def main() -> None:
@@ -125,15 +135,13 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=model, help="artifact folder")
     parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where pictures are kept")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = parser.parse_args()
-    found = measure(options)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
-    title = f"{PER_SECOND:g} searches a second among {options.points:,} points, idle and during ingest"
-    table = Table("", "median", title=title)
-    for name, value in found["medians"].items():
-        table.add_row(name, f"{value:.2f}")
-    Console(width=130).print(table)
+    options = vars(parser.parse_args())
+    out = options.pop("json")
+    found = measure(**options)
+    if out:
+        out.write_text(json.dumps(found, indent=2) + "\n")
+    for table in tables(found):
+        Console(width=130).print(table)
 
 
 if __name__ == "__main__":

@@ -8,57 +8,35 @@ and the index are called alone. Figures are medians over the runs; ratios are ta
 """
 
 import argparse
-import contextlib
 import json
 import os
-import platform
 import random
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from bench.http_load import Load, random_text, run_load
-from bench.ingest_memory import embedded_stack
-from bench.search_points import SearchPoints, make_points, save_points
+from bench.embedded_stack import embedded_stack
+from bench.http_load import random_text
+from bench.machine import cores_and_processor
+from bench.search_points import make_points, save_points
+from bench.search_services import CLIENTS, COLLECTION, LIMIT, Service, fill, stock_service
+from bench.search_tables import tables
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder
-from sightline.index import CollectionSpec, SearchQuery, VectorIndex
+from sightline.index import SearchQuery, VectorIndex
 from sightline.index.edge_client import EdgeClient
-from sightline.payload import indexed_fields
-from sightline_local.commands.demo import free_port
 from sightline_local.data_folder import DataFolder
 
-LIMIT = 20
-CLIENTS = (1, 8, 32)
-_COLLECTION = "images"
 _PARTS_CALLS = 60
 _WARM_S = 1.5
-
-
-@dataclass(frozen=True)
-class Service:
-    """A service to load: `path` has `{}` where the text goes."""
-
-    name: str
-    port: int
-    path: str
-
-    def load(self, clients: int, seconds: float, seed: int) -> Load:
-        """Have so many clients search."""
-        return run_load(self.port, self.path, clients=clients, seconds=seconds, seed=seed)
 
 
 class Parts:
@@ -77,7 +55,7 @@ class Parts:
             vector = self._encoder.encode_texts([random_text(chance)])[0]
             encoded = time.perf_counter()
             space = self._encoder.manifest.space
-            self._index.search(_COLLECTION, SearchQuery(vector=vector, space=space, limit=LIMIT))
+            self._index.search(COLLECTION, SearchQuery(vector=vector, space=space, limit=LIMIT))
             done = time.perf_counter()
             encode_ms.append((encoded - started) * 1000)
             index_ms.append((done - encoded) * 1000)
@@ -110,45 +88,18 @@ def medians(runs: Sequence[Any]) -> Any:
     return median(runs)
 
 
-def fill(index: VectorIndex, points: SearchPoints) -> None:
-    """Insert the points into the collection that searches use."""
-    spec = CollectionSpec(_COLLECTION, points.space, points.vectors.shape[1], indexed_fields({}))
-    index.ensure_collection(spec)
-    index.insert(_COLLECTION, points.records())
-
-
-@contextmanager
-def stock_service(weights: Path, points_file: Path) -> Iterator[Service]:
-    """The stock service in a process of its own, ready."""
-    port = free_port()
-    command = [sys.executable, "-m", "bench.stock_service", str(weights), str(points_file), str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-    try:
-        while True:
-            with contextlib.suppress(httpx.TransportError):
-                httpx.get(f"http://127.0.0.1:{port}/openapi.json").raise_for_status()
-                break
-            if process.poll() is not None:
-                raise RuntimeError("the stock service did not start")
-            time.sleep(0.2)
-        yield Service("stock", port, f"/search?q={{}}&limit={LIMIT}")
-    finally:
-        process.kill()
-        process.wait()
-
-
-def measure(options: argparse.Namespace) -> dict[str, Any]:
+def measure(*, points: int, runs: int, seconds: float, model: Path, weights: Path) -> dict[str, Any]:
     """Start both services, and run them in turns."""
-    artifact = open_artifact(options.model.resolve())
-    points = make_points(options.points, artifact.manifest.dimension, artifact.manifest.space)
+    artifact = open_artifact(model.resolve())
+    made = make_points(points, artifact.manifest.dimension, artifact.manifest.space)
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory())).resolve()
-        save_points(points, folder / "points.npz")
+        save_points(made, folder / "points.npz")
         _, api = opened.enter_context(embedded_stack(folder / "data", str(artifact.path), folder))
         socket = DataFolder(folder / "data").runtime / "index.sock"
         index = opened.enter_context(closing(EdgeClient(socket)))
-        fill(index, points)
-        stock = opened.enter_context(stock_service(options.weights.resolve(), folder / "points.npz"))
+        fill(index, made)
+        stock = opened.enter_context(stock_service(weights.resolve(), folder / "points.npz"))
         port = api.base_url.port
         assert port is not None
         ours = Service("sightline", port, f"/v1/search?q={{}}&limit={LIMIT}")
@@ -156,48 +107,13 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         parts.measure(seed=0)
         for service in (ours, stock):
             service.load(8, _WARM_S, seed=0)
-        runs = [one_run((ours, stock), parts, options.seconds, seed) for seed in range(1, options.runs + 1)]
+        turns = [one_run((ours, stock), parts, seconds, seed) for seed in range(1, runs + 1)]
     return {
-        "machine": f"{os.cpu_count()} x {platform.machine()}",
-        "points": options.points,
-        "medians": medians(runs),
-        "runs": runs,
+        "machine": cores_and_processor(),
+        "points": points,
+        "medians": medians(turns),
+        "runs": turns,
     }
-
-
-def tables(found: dict[str, Any]) -> list[Table]:
-    """The figures for a reader."""
-    one = found["medians"]
-    services = Table(title=f"text search over HTTP, {found['points']:,} points, {found['machine']}")
-    columns = (
-        "clients",
-        "stock p50 ms",
-        "p95",
-        "per s",
-        "Sightline p50 ms",
-        "p95",
-        "per s",
-        "x p50",
-        "x per s",
-    )
-    for column in columns:
-        services.add_column(column, justify="right")
-    for clients in map(str, CLIENTS):
-        cells = [
-            f"{one[name][clients][figure]:.1f}"
-            for name in ("stock", "sightline")
-            for figure in ("p50_ms", "p95_ms", "per_second")
-        ]
-        services.add_row(
-            clients, *cells, f"{one['faster'][clients]:.1f}", f"{one['throughput'][clients]:.1f}"
-        )
-    parts = Table("one client", "ms")
-    for name, value in one["parts"].items():
-        parts.add_row(f"{name.removesuffix('_ms')} alone", f"{value:.2f}")
-    parts.add_row("p50 over HTTP", f"{one['sightline']['1']['p50_ms']:.2f}")
-    parts.add_row("p50 / both alone", f"{one['over_parts']:.2f} x")
-    parts.add_row("load average before", f"{one['load_before']:.1f}")
-    return [services, parts]
 
 
 def main() -> None:
@@ -213,10 +129,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=models / "clip-b32-random-weights",
                         help="the same model as sentence-transformers loads it")  # fmt: skip
     parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = parser.parse_args()
-    found = measure(options)
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=2) + "\n")
+    options = vars(parser.parse_args())
+    out = options.pop("json")
+    found = measure(**options)
+    if out:
+        out.write_text(json.dumps(found, indent=2) + "\n")
     for table in tables(found):
         Console(width=130).print(table)
 

@@ -22,7 +22,7 @@ from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder
 from sightline.pictures import PictureLimits, open_picture
 from sightline.pictures.thumbnails import make_thumbnail
-from sightline.settings import Settings
+from sightline.settings import Precision, Settings
 
 _PICTURES_KEPT = 6
 _BATCH = 32
@@ -50,8 +50,8 @@ class StageRates:
 class Stages:
     """The stages in processes of their own, one per core; the encoder in this one."""
 
-    def __init__(self, model: Path) -> None:
-        """Load the model, at the precision that the settings name, and start the processes."""
+    def __init__(self, model: Path, precision: Precision | None = None) -> None:
+        """Load the model, at `precision` or the one that the settings name, and start the processes."""
         settings = Settings()
         artifact = open_artifact(model)
         self._plan = DecodePlan(
@@ -59,7 +59,7 @@ class Stages:
             artifact.manifest.preprocessing,
             settings.thumbnail_side,
         )
-        self._encoder = OpenVinoEncoder(artifact, settings.precision)
+        self._encoder = OpenVinoEncoder(artifact, precision or settings.precision)
         self._cores = os.cpu_count() or 1
         self._pool = ProcessPoolExecutor(self._cores, get_context("spawn"))
 

@@ -1,7 +1,7 @@
 """How well a model finds captioned photos by their captions: R@1, R@5 and the median rank.
 
-    python bench/starter_quality.py --model .cache/models/starter --set gcompris
-    python bench/starter_quality.py --model DIR --pictures FOLDER     (NAME.jpg with NAME.txt beside it)
+    python -m bench.starter_quality --model .cache/models/starter --set gcompris
+    python -m bench.starter_quality --model DIR --pictures FOLDER     (NAME.jpg with NAME.txt beside it)
 
 Every distinct caption is one query, searched among all pictures; it is answered at rank r when the
 first picture of that caption is the r-th. Figures over pictures count a caption once for each picture
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from captioned import Captioned, gcompris, own_folder, stamps
 
+from bench.captioned import Captioned, gcompris, own_folder, stamps
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder

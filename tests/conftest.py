@@ -1,8 +1,5 @@
 """Fixtures that every part of the suite may use."""
 
-import fcntl
-import hashlib
-import json
 import os
 import socket
 import subprocess
@@ -10,11 +7,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,17 +21,10 @@ from sightline.payload import FirstIndexed, Payload
 from sightline.queue.connection import connect_redis
 from sightline.queue.ledger import Ledger
 
+sys.path.append(str(Path(__file__).parent))
+import cached_models
+
 _ROOT = Path(__file__).resolve().parent.parent
-_CACHE = _ROOT / ".cache" / "models"
-_ENCODER = _ROOT / "services/engine/sightline/encoder"
-_BUILDER = (
-    *sorted((_ROOT / "services/embedder/sightline_embedder/models").glob("*.py")),
-    *(
-        _ENCODER / f"{name}.py"
-        for name in ("artifact", "golden", "openvino", "preprocessing", "tokenization", "torch")
-    ),
-)
-_LIBRARIES = ("openvino", "torch", "transformers", "sentence-transformers", "tokenizers", "pillow")
 
 
 @pytest.fixture(scope="session")
@@ -133,31 +121,19 @@ def _await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
 @pytest.fixture(scope="session")
 def starter_artifact() -> Path:
     """The folder of the `starter` artifact, built when it is missing or its builder has changed."""
-    out = _CACHE / "starter"
-    with _made_once("starter", _builder_key()) as missing:
-        if missing:
-            _build("starter", out)
-    return out
+    return cached_models.starter_artifact()
 
 
 @pytest.fixture(scope="session")
 def clip_b32_folder() -> Path:
     """A Hugging Face folder in the shape of ViT-B/32 (151 M parameters) with random weights."""
-    out = _CACHE / "clip-b32-random-weights"
-    with _made_once(out.name, _key_of(Path(__file__))) as missing:
-        if missing:
-            save_clip(out, {}, {}, specials=(49406, 49407))
-    return out
+    return cached_models.clip_b32_weights()
 
 
 @pytest.fixture(scope="session")
-def clip_b32_artifact(clip_b32_folder: Path) -> Path:
+def clip_b32_artifact() -> Path:
     """The artifact of `clip_b32_folder`."""
-    out = _CACHE / "clip-b32-random"
-    with _made_once(out.name, _builder_key() + _key_of(Path(__file__))) as missing:
-        if missing:
-            _build(str(clip_b32_folder), out)
-    return out
+    return cached_models.clip_b32_artifact()
 
 
 @pytest.fixture(scope="session")
@@ -166,7 +142,7 @@ def tiny_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("tiny-clip") / "tiny-clip"
     shape = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     vision = shape | {"image_size": 64, "patch_size": 32}
-    save_clip(out, shape | {"vocab_size": 520}, vision, specials=(518, 519), dimension=32)
+    cached_models.save_clip(out, shape | {"vocab_size": 520}, vision, specials=(518, 519), dimension=32)
     return out
 
 
@@ -174,56 +150,8 @@ def tiny_clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_clip_artifact(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifact of `tiny_clip_folder`."""
     out = tmp_path_factory.mktemp("tiny-clip-artifact") / "tiny-clip"
-    _build(str(tiny_clip_folder), out)
+    cached_models.build(str(tiny_clip_folder), out)
     return out
-
-
-def save_clip(
-    out: Path, text: dict[str, int], vision: dict[str, int], specials: tuple[int, int], dimension: int = 512
-) -> None:
-    """Save a CLIP model with seeded random weights, a byte-level tokenizer and its processor."""
-    import torch
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPProcessor, CLIPTokenizer
-
-    start, end = specials
-    letters = sorted(ByteLevel.alphabet())
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), "ca", "cat</w>"]
-    vocabulary = {token: index for index, token in enumerate(tokens)}
-    vocabulary |= {"<|startoftext|>": start, "<|endoftext|>": end}
-    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[("c", "a"), ("ca", "t</w>")], model_max_length=77)
-    ends = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": end}
-    config = CLIPConfig(text_config=text | ends, vision_config=vision, projection_dim=dimension)
-    side = config.vision_config.image_size
-    processor = CLIPImageProcessorPil(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
-    torch.manual_seed(0)
-    CLIPModel(config).save_pretrained(out)
-    CLIPProcessor(processor, tokenizer).save_pretrained(out)
-
-
-def _build(name_or_folder: str, out: Path) -> None:
-    from sightline_embedder.models.build import build_artifact
-
-    build_artifact(name_or_folder, out)
-
-
-@contextmanager
-def _made_once(name: str, key: str) -> Iterator[bool]:
-    """Whether something in the cache must be made (again); one process at a time is inside."""
-    _CACHE.mkdir(parents=True, exist_ok=True)
-    key_file = _CACHE / f"{name}.key"
-    with (_CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield not ((_CACHE / name).is_dir() and key_file.exists() and key_file.read_text() == key)
-        key_file.write_text(key)
-
-
-def _builder_key() -> str:
-    return _key_of(*_BUILDER) + json.dumps({library: version(library) for library in _LIBRARIES})
-
-
-def _key_of(*files: Path) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,12 @@ from sightline_api.access import RequireKey
 from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.gateway import Gateway, open_gateway
 from sightline_api.ingest_models import MAX_INGEST_BYTES
+from sightline_api.metrics import Metrics
 from sightline_api.problems import install_problem_handlers
+from sightline_api.recall_monitor import recall_monitored
 from sightline_api.request_id import RequestIdMiddleware
-from sightline_api.routes import embeddings, images, ingest, jobs, search, service
+from sightline_api.request_metrics import RequestMetricsMiddleware
+from sightline_api.routes import embeddings, images, ingest, jobs, metrics, search, service
 
 _log = structlog.get_logger(__name__)
 
@@ -28,10 +31,14 @@ _JSON_ONLY = dict.fromkeys(("/v1/ingest", "/v1/images/", "/v1/jobs/"), MAX_INGES
 
 def create_app(settings: Settings) -> FastAPI:
     """The gateway over these settings; it opens its connections when it starts serving."""
+    measured = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with open_gateway(settings) as gateway:
+        with (
+            open_gateway(settings) as gateway,
+            recall_monitored(gateway.index, gateway.query_sample, measured, settings.recall_sample_s),
+        ):
             await anyio.to_thread.run_sync(gateway.decoder.warm)
             app.state.gateway = gateway
             stopping = Event()
@@ -47,14 +54,17 @@ def create_app(settings: Settings) -> FastAPI:
         description="Search pictures by words, by another picture, or by likeness.",
         lifespan=lifespan,
     )
+    app.state.metrics = measured
     install_problem_handlers(app)
     # A page of another site must not reach a loopback service through its visitor's browser.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes, below=_JSON_ONLY)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(RequestMetricsMiddleware, metrics=measured)
     for routes in (ingest, images, search, jobs, embeddings):
         app.include_router(routes.router, dependencies=[RequireKey])
     app.include_router(service.router)
+    app.include_router(metrics.router)
     return app
 
 

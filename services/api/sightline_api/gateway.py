@@ -28,6 +28,7 @@ from sightline.settings import Settings
 from sightline_api.job_events import JobEvents
 from sightline_api.overload import BoundedThreads
 from sightline_api.query import QueryEncoder
+from sightline_api.query_sample import QuerySample
 from sightline_api.text_cache import TextVectorCache
 
 _DECODE_PROCESSES = 1
@@ -49,6 +50,7 @@ class Gateway:
     media: MediaStore
     buckets: Buckets
     queries: QueryEncoder
+    query_sample: QuerySample
     search_threads: BoundedThreads
     job_events: JobEvents
 
@@ -85,6 +87,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
             media=FolderMediaStore(settings.media_dir),
             buckets=Buckets.of(settings),
             queries=QueryEncoder(encoder, decoder, index, TextVectorCache(settings.text_cache_entries)),
+            query_sample=QuerySample() if settings.recall_sample_s else QuerySample(0),
             search_threads=BoundedThreads(_SEARCH_THREADS, _SEARCHES_WAITING),
             job_events=JobEvents(ledger),
         )

@@ -28,19 +28,18 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
     limit = min(request.limit, MAX_DEPTH - offset)
     query = gateway.queries.encode(collection, request.query)
     encoded = perf_counter()
-    points = gateway.index.search(
-        collection,
-        SearchQuery(
-            vector=query.vector,
-            space=gateway.encoder.manifest.space,
-            limit=limit + 1,
-            offset=offset,
-            filter=request.filter,
-            exclude=query.image_ids,
-            exact=request.exact,
-        ),
+    wanted = SearchQuery(
+        vector=query.vector,
+        space=gateway.encoder.manifest.space,
+        limit=limit + 1,
+        offset=offset,
+        filter=request.filter,
+        exclude=query.image_ids,
+        exact=request.exact,
     )
+    points = gateway.index.search(collection, wanted)
     done = perf_counter()
+    gateway.query_sample.offer(collection, wanted)
     reached = offset + limit
     more = len(points) > limit and reached < MAX_DEPTH
     return SearchResponse(

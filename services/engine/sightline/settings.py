@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     max_picture_pixels: Annotated[int, Field(ge=1)] = 250_000_000
     decode_timeout_s: Annotated[float, Field(gt=0)] = 10.0
     decode_memory_bytes: Annotated[int, Field(ge=256 * MIB)] = 768 * MIB
-    decode_processes: Annotated[int, Field(ge=1)] = 2
+    decode_processes: Annotated[int, Field(ge=0)] = 0
     thumbnail_side: Annotated[int, Field(ge=32, le=2048)] = 384
     exif_fields: list[ExifField] = []
     """Off by default: pictures give away where people live."""
@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     min_free_bytes: Annotated[int, Field(ge=0)] = 512 * MIB
     max_active_jobs: Annotated[int, Field(ge=1)] = 1000
     text_cache_entries: Annotated[int, Field(ge=0)] = 10_000
+    recall_sample_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """So often one search is repeated exactly, to measure recall; 0 turns that off."""
 
     log_level: str = "info"
 

@@ -9,3 +9,7 @@ class StartError(SightlineError):
 
 class WatchError(SightlineError):
     """A folder cannot be watched; `str()` says why and what to do."""
+
+
+class BenchError(SightlineError):
+    """Nothing can be measured; `str()` says why and what to do."""

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from sightline.errors import SightlineError
-from sightline_local.commands import demo, doctor, index, jobs, model, search, up
+from sightline_local.commands import bench, demo, doctor, index, jobs, model, search, up
 
 app = typer.Typer(
     name="sightline",
@@ -19,6 +19,7 @@ app.command("search")(search.search)
 app.command("similar")(search.similar)
 app.command("jobs")(jobs.jobs)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")
 

@@ -41,10 +41,15 @@ class Decision:
 
 
 def choose_model(wanted: str | None, models: Path) -> Artifact:
-    """The model to run: decided, and built if it is not there yet; raises StartError."""
-    artifact = _carry_out(decide(wanted, models), models)
+    """The model to run, which is remembered as the one used last; raises StartError."""
+    artifact = prepare_model(wanted, models)
     (models / _LAST_USED).write_text(artifact.path.name)
     return artifact
+
+
+def prepare_model(wanted: str | None, models: Path) -> Artifact:
+    """The model that would be run: decided, and built if it is not there yet; raises StartError."""
+    return _carry_out(decide(wanted, models), models)
 
 
 def _carry_out(decision: Decision, models: Path) -> Artifact:
@@ -115,6 +120,13 @@ def _kept(models: Path) -> Artifact | None:
 def _build(source: str, models: Path) -> Artifact:
     """Build in a process of its own: torch is not to stay in the supervisor's memory."""
     out = models / _folder_name(source)
+    try:
+        # `up` has made the data folder. Whoever else is first keeps it as private.
+        models.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"No model can be kept in {models}: {error.strerror}. Choose another folder with --data."
+        ) from error
     _log.info("model_build", model=source, folder=str(out))
     ended = subprocess.run(
         _build_command(source, out), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False

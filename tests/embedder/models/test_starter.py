@@ -99,7 +99,7 @@ def test_vectors_of_texts_and_pictures_are_centred(starter: Encoder, samples: di
 def test_captioned_photos_it_was_not_tuned_on(starter_artifact: Path) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         pytest.skip("the photos come from a Debian package, and apt-get is not here")
-    command = [sys.executable, "bench/starter_quality.py", "--model", str(starter_artifact), "--json"]
+    command = [sys.executable, "-m", "bench.starter_quality", "--model", str(starter_artifact), "--json"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     figures = json.loads(result.stdout)
 

@@ -20,7 +20,7 @@ from sightline.payload import ExifField
 from sightline.pictures import PictureLimits
 from sightline.settings import Settings
 
-__all__ = ["Decoded", "PictureDecoder"]
+__all__ = ["Decoded", "PictureDecoder", "usable_cores"]
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,15 @@ class PictureDecoder:
 
     @classmethod
     def of(cls, settings: Settings, preprocessing: Preprocessing, *, processes: int) -> Self:
-        """A decoder for a model's preprocessing, within the limits of the settings."""
+        """A decoder for a model's preprocessing, within the limits of the settings.
+
+        With `processes` 0 it has one for each core that this process may run on.
+        """
         return cls(
             limits=PictureLimits(settings.max_picture_bytes, settings.max_picture_pixels),
             preprocessing=preprocessing,
             thumbnail_side=settings.thumbnail_side,
-            processes=processes,
+            processes=processes or usable_cores(),
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
             exif_fields=settings.exif_fields,
@@ -169,6 +172,11 @@ class _Lane:
             self._worker.kill()
         self._worker.wait_ready()
         return self._worker
+
+
+def usable_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _closed_error() -> Unavailable:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
@@ -17,7 +18,8 @@ from sightline.encoder.artifact import TOKENIZER, Artifact, Manifest
 from sightline.encoder.tokenization import TextTokenizer
 from sightline.errors import ModelError
 
-_BATCH = 64
+_BATCH = {"cpu": 64, "cuda": 512}
+"""Pictures in one call. A GPU is quicker the more it is given at once."""
 
 
 class SentenceTransformersEncoder:
@@ -51,9 +53,8 @@ class SentenceTransformersEncoder:
 
     def encode_views(self, views: Views) -> Vectors:
         """Encode prepared pictures, uint8 (n, 1, size, size, 3)."""
-        chunks = [
-            self._encode_pixels(views[start : start + _BATCH]) for start in range(0, len(views), _BATCH)
-        ]
+        size = _BATCH[self.device]
+        chunks = [self._encode_pixels(views[start : start + size]) for start in range(0, len(views), size)]
         return np.concatenate([self._none(), *chunks])
 
     def encode_images(self, pictures: Sequence[Image.Image]) -> Vectors:
@@ -74,15 +75,22 @@ class SentenceTransformersEncoder:
         if not inputs:
             return self._none()
         with self._arithmetic():
-            vectors = model.encode(inputs, batch_size=_BATCH, show_progress_bar=False)
+            vectors = model.encode(inputs, batch_size=_BATCH[self.device], show_progress_bar=False)
         return _unit(np.asarray(vectors, np.float32))
 
     def _encode_pixels(self, views: Views) -> Vectors:
         with torch.inference_mode(), self._arithmetic():
-            pixels = (torch.from_numpy(views[:, 0]).to(self.device).float() - self._mean) / self._std
+            pixels = (self._on_device(views[:, 0]).float() - self._mean) / self._std
             features = {"pixel_values": pixels.permute(0, 3, 1, 2), "modality": "image"}
             vectors = self._image_model(features)["sentence_embedding"]
         return _unit(vectors.float().cpu().numpy())
+
+    def _on_device(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
+        tensor = torch.from_numpy(pixels)
+        if self.device == "cpu":
+            return tensor
+        # From pinned memory the GPU fetches the pixels by itself while this thread goes on.
+        return tensor.pin_memory().to(self.device, non_blocking=True)
 
     def _none(self) -> Vectors:
         return np.empty((0, self._manifest.dimension), np.float32)

@@ -12,6 +12,7 @@ import qdrant_edge as edge
 from numpy.typing import NDArray
 
 from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
+from sightline.index.heap import return_free_memory
 from sightline.index.records import Hit, PointRecord, vector_bytes, vector_of
 from sightline.index.shard import (
     Change,
@@ -26,15 +27,6 @@ from sightline.index.shard import (
 from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, VectorLayout
 from sightline.payload import FieldType
 from sightline.settings import Quantization
-
-_SCHEMAS = {
-    FieldType.KEYWORD: edge.PayloadSchemaType.Keyword,
-    FieldType.INTEGER: edge.PayloadSchemaType.Integer,
-    FieldType.FLOAT: edge.PayloadSchemaType.Float,
-    FieldType.DATETIME: edge.PayloadSchemaType.Datetime,
-    FieldType.BOOL: edge.PayloadSchemaType.Bool,
-}
-
 
 _EXACT = edge.SearchParams(exact=True, quantization=edge.QuantizationSearchParams(ignore=True))
 _APPROXIMATE = edge.SearchParams(
@@ -67,7 +59,9 @@ class EdgeShard:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Open a shard and replay what its log holds beyond the last flush."""
-        return cls(edge.EdgeShard.load(str(folder)))
+        shard = cls(edge.EdgeShard.load(str(folder)))
+        return_free_memory()
+        return shard
 
     @classmethod
     def optimize(cls, folder: Path, dimension: int, layout: VectorLayout) -> None:
@@ -143,6 +137,7 @@ class EdgeShard:
             if self._shard is not None:
                 self._shard.close()
                 self._shard = None
+                return_free_memory()
 
     @contextmanager
     def _opened(self) -> Iterator[edge.EdgeShard]:
@@ -202,7 +197,31 @@ def _operations(change: Change) -> Iterator[edge.UpdateOperation]:
             yield edge.UpdateOperation.delete_points(list(ids))
         case IndexFields(fields):
             for field, kind in fields.items():
-                yield edge.UpdateOperation.create_field_index(field, _SCHEMAS[kind])
+                yield edge.UpdateOperation.create_field_index(field, _payload_index(kind))
+
+
+def _payload_index(
+    kind: FieldType,
+) -> (
+    edge.KeywordIndexParams
+    | edge.IntegerIndexParams
+    | edge.FloatIndexParams
+    | edge.DatetimeIndexParams
+    | edge.BoolIndexParams
+):
+    """Read from the page cache: in memory they took more than compressed vectors, and were no quicker."""
+    cold = edge.Memory.Cold
+    match kind:
+        case FieldType.KEYWORD:
+            return edge.KeywordIndexParams(memory=cold)
+        case FieldType.INTEGER:
+            return edge.IntegerIndexParams(lookup=True, range=True, memory=cold)
+        case FieldType.FLOAT:
+            return edge.FloatIndexParams(memory=cold)
+        case FieldType.DATETIME:
+            return edge.DatetimeIndexParams(memory=cold)
+        case FieldType.BOOL:
+            return edge.BoolIndexParams(memory=cold)
 
 
 def _point(point_id: str) -> edge.Filter:

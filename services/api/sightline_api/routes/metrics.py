@@ -1,0 +1,22 @@
+"""Metrics for Prometheus."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from sightline_api.access import RequireKey
+from sightline_api.metrics import CONTENT_TYPE, Metrics
+
+router = APIRouter(tags=["service"])
+
+
+async def _metrics_of(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+@router.get("/metrics", dependencies=[RequireKey], response_class=PlainTextResponse)
+def get_metrics(metrics: Annotated[Metrics, Depends(_metrics_of)]) -> Response:
+    """Metrics of this process in Prometheus' text format."""
+    return Response(metrics.text(), media_type=CONTENT_TYPE)
