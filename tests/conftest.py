@@ -27,6 +27,14 @@ import cached_models
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the long versions to `make test-all`."""
+    if os.environ.get("SIGHTLINE_TEST_LONG") != "1":
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="the long version: SIGHTLINE_TEST_LONG=1"))
+
+
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis for this session, started as an embedded stack starts its own."""

@@ -23,7 +23,7 @@ def test_every_run_ends_by_itself_with_every_picture_accounted_for(run_stack: An
         done = chaos.chaos(
             stack,
             albums,
-            runs=30 if LONG else 4,
+            runs=30 if LONG else 3,
             pictures=300 if LONG else 120,
             seed=5,
             victims=["redis", "embedder", "api", "index"],

@@ -202,6 +202,8 @@ def test_watching_follows_the_folder_until_it_is_told_to_stop(stack: Any, album:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A suite that runs in the background of a shell ignores SIGINT, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with watching:
         assert watching.stderr is not None
