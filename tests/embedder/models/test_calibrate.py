@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sightline.encoder.artifact import open_artifact
-from sightline.encoder.calibration import Background, Calibration
+from sightline.encoder.calibration import Background, Calibration, share_of_words
 from sightline.errors import ModelError
-from sightline_embedder.models.calibrate import calibrate_artifact, fit_calibration
+from sightline_embedder.models.calibrate import CaptionedVectors, calibrate_artifact, fit_calibration
 from sightline_embedder.models.captioned import captioned_files
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,48 +21,50 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return normed.astype(np.float32)
 
 
-def captioned(seed: int, concepts: int = 60, each: int = 3) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Concepts in families, as animals and tools are; pictures lie near their concept, far less so texts."""
+def photos(seed: int, concepts: int = 60, each: int = 3) -> tuple[CaptionedVectors, np.ndarray]:
+    """Concepts in families of six, as animals and tools are, three pictures of each; and other words."""
     chance = np.random.default_rng(seed)
-    families = np.repeat(chance.normal(size=(concepts // 6, 64)), 6, axis=0)
-    meaning = unit(families + 0.9 * chance.normal(size=(concepts, 64)))
+    families = np.repeat(chance.normal(size=(concepts // 6 * 2, 64)), 6, axis=0)
+    meaning = unit(families + 0.9 * chance.normal(size=families.shape))
+    shown = np.repeat(meaning[:concepts], each, axis=0)
+    texts = np.repeat(unit(meaning[:concepts] + 0.1 * chance.normal(size=(concepts, 64))), each, axis=0)
+    pictures = unit(shown + 0.1 * chance.normal(size=shown.shape))
     captions = [f"concept {number // each}" for number in range(concepts * each)]
-    pictures = unit(np.repeat(meaning, each, axis=0) + 0.1 * chance.normal(size=(concepts * each, 64)))
-    texts = unit(meaning + 0.15 * chance.normal(size=meaning.shape))
-    return captions, np.repeat(texts, each, axis=0), pictures
+    return CaptionedVectors(captions, texts, pictures), meaning
 
 
 @pytest.fixture(scope="module")
 def calibration() -> Calibration:
-    return fit_calibration(*captioned(1))
+    return fit_calibration(*photos(1))
 
 
 def test_right_hits_stand_out_and_others_do_not_on_what_was_not_fitted(calibration: Calibration) -> None:
-    captions, texts, pictures = captioned(2)
+    shown, vocabulary = photos(2)
     right, absent = [], []
-    for number in range(0, len(captions), 3):
-        scores = pictures @ texts[number]
-        right.append(calibration.text.relevance(scores.max()[None], Background.of(scores, len(scores)))[0])
-        family = number // 18
-        others = np.array([place // 18 != family for place in range(len(captions))])
-        left = scores[others]
-        absent.append(calibration.text.relevance(left.max()[None], Background.of(left, len(left)))[0])
+    for number in range(0, len(shown.captions), 3):
+        scores = shown.pictures @ shown.texts[number]
+        other_families = np.arange(len(scores)) // 18 != number // 18
+        for kept, found in ((np.ones_like(other_families), right), (other_families, absent)):
+            best = np.flatnonzero(kept)[scores[kept].argmax()]
+            shares = share_of_words(shown.pictures[[best]] @ vocabulary.T, scores[[best]])
+            background = Background.of(scores[kept], int(kept.sum()))
+            found.append(calibration.text.relevance(shares, background)[0])
 
     assert np.mean(np.array(right) >= 0.5) >= 0.9
     assert np.mean(np.array(absent) < 0.5) >= 0.9
-    assert calibration.pictures == len(captions)
+    assert calibration.pictures == len(shown.captions)
 
 
 def test_the_fit_is_the_same_every_time(calibration: Calibration) -> None:
-    assert fit_calibration(*captioned(1)) == calibration
+    assert fit_calibration(*photos(1)) == calibration
 
 
 def test_a_model_that_finds_nothing_cannot_be_calibrated() -> None:
-    captions, texts, pictures = captioned(3)
-    shuffled = np.random.default_rng(4).permutation(pictures)
+    shown, vocabulary = photos(3)
+    shuffled = np.random.default_rng(4).permutation(shown.pictures)
 
     with pytest.raises(ModelError, match="at least 20 must"):
-        fit_calibration(captions, texts, shuffled)
+        fit_calibration(CaptionedVectors(shown.captions, shown.texts, shuffled), vocabulary)
 
 
 def test_captions_stand_beside_their_pictures(tmp_path: Path) -> None:
@@ -90,14 +92,14 @@ def test_the_curves_of_starter_are_those_of_the_command(starter_artifact: Path, 
     sys.path.insert(0, str(ROOT))
     from bench.captioned import stamps
 
-    photos = tmp_path / "photos"
-    photos.mkdir()
+    folder = tmp_path / "photos"
+    folder.mkdir()
     for number, one in enumerate(stamps(ROOT / ".cache/captioned")):
-        one.picture.save(photos / f"{number:03}.png")
-        (photos / f"{number:03}.txt").write_text(one.caption)
+        one.picture.save(folder / f"{number:03}.png")
+        (folder / f"{number:03}.txt").write_text(one.caption)
     artifact = tmp_path / "starter"
     shutil.copytree(starter_artifact, artifact)
-    command = [sys.executable, "-m", "sightline_local", "model", "calibrate", str(artifact), str(photos)]
+    command = [sys.executable, "-m", "sightline_local", "model", "calibrate", str(artifact), str(folder)]
     ended = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
 
     printed = Calibration.model_validate(json.loads(ended.stdout))

@@ -3,29 +3,60 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline.encoder.calibration import Background, ExtremeValueCurve, RelevanceCurve
+from sightline.encoder.calibration import (
+    Background,
+    ExtremeValueCurve,
+    PictureCurve,
+    TextCurve,
+    share_of_words,
+)
 
-CURVE = RelevanceCurve(
-    intercept=-4.0, score=17.0, median=60.0, spread=-23.0, typical_median=-0.03, typical_spread=0.07
+TEXT = TextCurve(intercept=-10.8, log_share=-2.2, median=11.7, typical_median=-0.02)
+PICTURE = PictureCurve(
+    intercept=-6.0, score=7.4, median=-3.7, spread=11.3, typical_median=0.05, typical_spread=0.1
 )
 cosines = st.floats(-1, 1, width=32)
+
+
+def array(values: list[float]) -> np.ndarray:
+    return np.array(values, dtype=np.float32)
 
 
 @given(
     st.lists(cosines, min_size=2, max_size=20),
     st.lists(cosines, max_size=50),
-    st.sampled_from([CURVE, ExtremeValueCurve()]),
+    st.sampled_from([PICTURE, ExtremeValueCurve()]),
 )
 def test_relevance_lies_between_0_and_1_and_grows_with_the_score(
-    scores: list[float], sample: list[float], curve: RelevanceCurve | ExtremeValueCurve
+    scores: list[float], sample: list[float], curve: PictureCurve | ExtremeValueCurve
 ) -> None:
-    background = Background.of(np.array(sample, dtype=np.float32), points=len(sample))
+    background = Background.of(array(sample), points=len(sample))
 
-    relevance = curve.relevance(np.array(sorted(scores), dtype=np.float32), background)
+    relevance = curve.relevance(array(sorted(scores)), background)
 
     assert relevance.shape == (len(scores),)
+    assert relevance.dtype == np.float32
     assert ((relevance >= 0) & (relevance <= 1)).all()
     assert (np.diff(relevance) >= -1e-6).all()
+
+
+@given(st.lists(st.floats(1e-4, 1), min_size=2, max_size=20), st.lists(cosines, max_size=50))
+def test_relevance_falls_with_the_share_of_words_that_fit_as_well(
+    shares: list[float], sample: list[float]
+) -> None:
+    relevance = TEXT.relevance(array(sorted(shares)), Background.of(array(sample), points=len(sample)))
+
+    assert ((relevance >= 0) & (relevance <= 1)).all()
+    assert (np.diff(relevance) <= 1e-6).all()
+
+
+def test_words_that_fit_as_well_are_counted() -> None:
+    words = array([0.1, 0.2, 0.3, 0.4])
+
+    shares = share_of_words(np.stack([words, words, words]), array([0.5, 0.3, 0.0]))
+
+    assert shares == pytest.approx([1 / 5, 3 / 5, 1])
+    assert share_of_words(np.empty((1, 0), dtype=np.float32), array([0.5])) == pytest.approx([1])
 
 
 def test_a_background_does_not_move_for_what_was_asked_for() -> None:
@@ -43,13 +74,13 @@ def test_a_background_does_not_move_for_what_was_asked_for() -> None:
 
 
 def test_few_pictures_count_less_than_what_is_typical() -> None:
-    score = np.array([0.3], dtype=np.float32)
-    typical = CURVE.relevance(score, Background(0.0, 0.0, sampled=0, points=0))
-    of_two = CURVE.relevance(score, Background(0.3, 0.3, sampled=2, points=2))
-    of_many = CURVE.relevance(score, Background(0.3, 0.3, sampled=1000, points=1000))
+    score = array([0.3])
+    typical = PICTURE.relevance(score, Background(0.0, 0.0, sampled=0, points=0))
+    of_two = PICTURE.relevance(score, Background(0.3, 0.3, sampled=2, points=2))
+    of_many = PICTURE.relevance(score, Background(0.3, 0.3, sampled=1000, points=1000))
 
     assert abs(of_two - typical) < abs(of_many - typical)
-    assert typical == pytest.approx(1 / (1 + np.exp(4.0 - 17 * 0.3 + 60 * 0.03 + 23 * 0.07)), rel=1e-3)
+    assert typical == pytest.approx(1 / (1 + np.exp(6.0 - 7.4 * 0.3 + 3.7 * 0.05 - 11.3 * 0.1)), rel=1e-3)
 
 
 def test_without_calibration_the_best_of_chance_does_not_stand_out() -> None:
@@ -61,5 +92,4 @@ def test_without_calibration_the_best_of_chance_does_not_stand_out() -> None:
         best = ExtremeValueCurve().relevance(scores.max()[None], background)
         stands_out += bool(best >= 0.5)
     assert stands_out < 20
-    found = ExtremeValueCurve().relevance(np.array([0.4], dtype=np.float32), background)
-    assert found > 0.9
+    assert ExtremeValueCurve().relevance(array([0.4]), background) > 0.9

@@ -54,7 +54,8 @@ def share_of_words(words: Scores, scores: Scores) -> Scores:
     is added, so that a query that fits better than all has a share too.
     """
     as_well = (words >= scores[:, np.newaxis]).sum(axis=1)
-    return ((as_well + 1) / (words.shape[1] + 1)).astype(np.float32)
+    shares: Scores = ((as_well + 1) / (words.shape[1] + 1)).astype(np.float32)
+    return shares
 
 
 def log_share(shares: Scores) -> Scores:
