@@ -44,9 +44,9 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
     )
     found = gateway.index.search(collection, wanted)
     relevance = gateway.relevance.of(collection, query, found)
-    hits = _hits(collection, query, found[:limit], relevance, request)
     no_good_match = _finds_nothing(gateway, collection, query, wanted, relevance)
     done = perf_counter()
+    hits = _hits(collection, query, found[:limit], relevance, request)
     gateway.query_sample.offer(collection, replace(wanted, with_vectors=False))
     reached = offset + limit
     more = len(found) > limit and reached < MAX_DEPTH and bool(hits)
