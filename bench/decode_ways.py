@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from sightline.decoder.task import DecodePlan, decode_picture
+from sightline.decoder.task import FOR_THE_INDEX, DecodePlan, decode_picture
 from sightline.encoder import Views
 from sightline.encoder.artifact import Preprocessing
 from sightline.encoder.preprocessing import prepare
@@ -43,7 +43,7 @@ def full(data: bytes, spec: Preprocessing) -> Views:
 
 def pipeline(data: bytes, spec: Preprocessing) -> Views:
     """What a decode process makes of a file."""
-    return decode_picture(data, DecodePlan(_LIMITS, spec, _THUMBNAIL_SIDE), thumbnail=True).views
+    return decode_picture(data, DecodePlan(_LIMITS, spec, _THUMBNAIL_SIDE), FOR_THE_INDEX).views
 
 
 def without_rotation(data: bytes, spec: Preprocessing) -> Views:

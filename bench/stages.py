@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from sightline.decoder.task import DecodePlan, decode_picture
+from sightline.decoder.task import FOR_THE_INDEX, DecodePlan, Wanted, decode_picture
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder
 from sightline.pictures import PictureLimits, open_picture
@@ -104,11 +104,11 @@ class _Pace:
 
 def _decode(files: Sequence[Path], plan: DecodePlan, seconds: float) -> _Pace:
     contents = [file.read_bytes() for file in files[: 4 * _PICTURES_KEPT]]
-    return _cycled(lambda data: decode_picture(data, plan, thumbnail=False), contents, seconds)
+    return _cycled(lambda data: decode_picture(data, plan, Wanted()), contents, seconds)
 
 
 def _thumbnails(files: Sequence[Path], plan: DecodePlan, seconds: float) -> _Pace:
-    side = plan.min_side(thumbnail=True)
+    side = plan.min_side(FOR_THE_INDEX)
     pictures = [open_picture(file.read_bytes(), plan.limits, side).image for file in files[:_PICTURES_KEPT]]
     return _cycled(lambda picture: make_thumbnail(picture, plan.thumbnail_side), pictures, seconds)
 

@@ -12,8 +12,8 @@ SERVICES = Path(__file__).resolve().parent.parent / "services"
 PACKAGES = ("sightline", "sightline_api", "sightline_embedder", "sightline_local")
 
 DOORS = {
-    "qdrant_client": {"sightline.index.server"},
-    "qdrant_edge": {"sightline.index.edge"},
+    "qdrant_client": {"sightline.index.server", "sightline.index.server_filters"},
+    "qdrant_edge": {"sightline.index.edge", "sightline.index.edge_filters"},
     "botocore": {"sightline.buckets.s3"},
     "obstore": {"sightline.buckets.google_azure"},
     "openvino": {"sightline.encoder.openvino"},

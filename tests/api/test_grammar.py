@@ -35,6 +35,13 @@ def test_a_query_for_nothing_is_refused(text: str) -> None:
         parse_query(text)
 
 
+def test_beside_a_picture_a_text_may_only_exclude() -> None:
+    assert [(part.text, part.weight) for part in parse_query("-dog", beside_others=True)] == [
+        ("dog", EXCLUDED_WEIGHT)
+    ]
+    assert parse_query("  ", beside_others=True) == []
+
+
 @given(st.text(max_size=60))
 def test_any_text_gives_parts_or_a_refusal(text: str) -> None:
     try:

@@ -6,15 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sightline.buckets import Buckets
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.registry import open_encoder
 from sightline.errors import QueryCancelsOut
 from sightline.index.edge_client import EdgeClient
+from sightline.media import FolderMediaStore
 from sightline.settings import Settings
+from sightline_api.originals import Originals
+from sightline_api.picture_vectors import PictureVectors
 from sightline_api.query import QueryEncoder
 from sightline_api.search_models import TextPart
 from sightline_api.text_cache import TextKey, TextVectorCache
+from sightline_api.text_vectors import TextVectors
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +39,18 @@ def cache() -> TextVectorCache:
 
 
 @pytest.fixture
+def texts(encoder: Encoder, cache: TextVectorCache) -> TextVectors:
+    return TextVectors(encoder, cache)
+
+
+@pytest.fixture
 def queries(
-    encoder: Encoder, decoder: PictureDecoder, index_socket: Path, cache: TextVectorCache
+    encoder: Encoder, decoder: PictureDecoder, index_socket: Path, texts: TextVectors, tmp_path: Path
 ) -> QueryEncoder:
-    return QueryEncoder(encoder, decoder, EdgeClient(index_socket), cache)
+    media = FolderMediaStore(tmp_path)
+    originals = Originals(Settings(), media, Buckets.of(Settings()))
+    pictures = PictureVectors(encoder, decoder, EdgeClient(index_socket), originals, media)
+    return QueryEncoder(texts, pictures)
 
 
 def test_a_query_is_the_normalised_weighted_sum_of_its_texts(queries: QueryEncoder, encoder: Encoder) -> None:
@@ -57,10 +70,10 @@ def test_weights_that_cancel_leave_nothing(queries: QueryEncoder) -> None:
 
 
 def test_the_vector_of_a_text_is_remembered(
-    queries: QueryEncoder, cache: TextVectorCache, encoder: Encoder
+    texts: TextVectors, cache: TextVectorCache, encoder: Encoder
 ) -> None:
-    first = queries.text_vectors(["a cat", "a dog", "a cat"])
-    second = queries.text_vectors(["a dog", "a mat"])
+    first = texts.of(["a cat", "a dog", "a cat"])
+    second = texts.of(["a dog", "a mat"])
 
     assert list(first) == ["a cat", "a dog"]
     assert second["a dog"] is first["a dog"]
@@ -85,3 +98,16 @@ def test_a_text_that_is_cut_is_told(queries: QueryEncoder) -> None:
     (warning,) = query.warnings
     assert warning.code == "text_truncated"
     assert "part 1" in warning.detail
+
+
+def test_contributions_of_the_parts_add_up_to_the_cosine(queries: QueryEncoder, encoder: Encoder) -> None:
+    parts = [TextPart(text="a cat"), TextPart(text="a mat", weight=-0.5), TextPart(text="a dog", weight=2)]
+    others = encoder.encode_texts(["a red bicycle", "the sea", "a cat on a mat"])
+
+    query = queries.encode("images", parts)
+    scores = query.part_scores(others)
+    contributions = query.contributions(scores)
+
+    np.testing.assert_allclose(contributions.sum(1), others @ query.vector, atol=1e-5)
+    np.testing.assert_allclose(scores[:, 0], others @ encoder.encode_texts(["a cat"])[0], atol=1e-5)
+    assert (np.sign(contributions) == np.sign(scores) * [1, -1, 1]).all()

@@ -189,6 +189,7 @@ CALLS: list[tuple[str, str, Call]] = [
     ("POST", f"{_C}/points/delete", _delete),
     ("POST", f"{_C}/points/scroll", _scroll),
     ("POST", f"{_C}/points/query", lambda shards, name, body: {"points": shards.query(name, body)}),
+    ("POST", f"{_C}/facet", lambda shards, name, body: {"hits": shards.facet(name, body)}),
     (
         "POST",
         f"{_C}/points/count",

@@ -136,6 +136,8 @@ class Shards:
 
     def query(self, name: str, body: Json) -> list[Json]:
         told = body["query"]
+        if isinstance(told, dict) and "sample" in told:
+            return self._sample(name, body)
         vector = told["nearest"] if isinstance(told, dict) else told
         request = edge.QueryRequest(
             query=edge.Query.Nearest(vector),
@@ -144,14 +146,27 @@ class Shards:
             offset=body.get("offset") or 0,
             params=edge.SearchParams(exact=bool((body.get("params") or {}).get("exact"))),
             with_payload=True,
+            with_vector=bool(body.get("with_vector")),
         )
         with self._lock:
             found = self._named(name)
             if len(vector) != found.about["vectors"]["size"]:
                 raise Refused(400, "Wrong input: Vector dimension error")
             return [
-                {"id": str(one.id), "version": one.version, "score": one.score, "payload": one.payload}
+                _record(one) | {"version": one.version, "score": one.score}
                 for one in found.shard.query(request)
+            ]
+
+    def _sample(self, name: str, body: Json) -> list[Json]:
+        request = edge.QueryRequest(
+            query=edge.Sample.Random,
+            limit=body["limit"],
+            with_vector=bool(body.get("with_vector")),
+        )
+        with self._lock:
+            return [
+                _record(one) | {"version": one.version, "score": one.score}
+                for one in self._named(name).shard.query(request)
             ]
 
     def scroll(self, name: str, body: Json) -> tuple[list[Json], str | None]:
@@ -173,6 +188,19 @@ class Shards:
     def count(self, name: str, filter: Json | None) -> int:
         with self._lock:
             return self._named(name).shard.count(edge.CountRequest(exact=True, filter=_filter(filter)))
+
+    def facet(self, name: str, body: Json) -> list[Json]:
+        with self._lock:
+            found = self._named(name)
+            if body["key"] not in found.about["schema"]:
+                raise Refused(400, f"Wrong input: No facet index for `{body['key']}`")
+            request = edge.FacetRequest(
+                body["key"],
+                limit=body.get("limit") or 10,
+                exact=bool(body.get("exact")),
+                filter=_filter(body.get("filter")),
+            )
+            return [{"value": hit.value, "count": hit.count} for hit in found.shard.facet(request)]
 
     def close(self) -> None:
         with self._lock:
@@ -220,14 +248,32 @@ def _conditions(body: Json | Sequence[Json] | None) -> list[Any] | None:
 def _condition(body: Json) -> Any:
     if "has_id" in body:
         return edge.HasIdCondition(set(body["has_id"]))
+    if "is_empty" in body:
+        return edge.IsEmptyCondition(body["is_empty"]["key"])
     if "key" not in body:
         return _filter(body)
+    if body.get("geo_radius"):
+        return edge.FieldCondition(body["key"], geo_radius=_circle(body["geo_radius"]))
+    if body.get("geo_bounding_box"):
+        return edge.FieldCondition(body["key"], geo_bounding_box=_area(body["geo_bounding_box"]))
     if body.get("match"):
         return edge.FieldCondition(body["key"], match=_match(body["match"]))
     limits = {name: value for name, value in body["range"].items() if value is not None}
     if any(isinstance(value, str) for value in limits.values()):
         return edge.FieldCondition(body["key"], range=edge.RangeDateTime(**limits))
     return edge.FieldCondition(body["key"], range=edge.RangeFloat(**limits))
+
+
+def _circle(body: Json) -> edge.GeoRadius:
+    return edge.GeoRadius(_place(body["center"]), body["radius"])
+
+
+def _area(body: Json) -> edge.GeoBoundingBox:
+    return edge.GeoBoundingBox(_place(body["top_left"]), _place(body["bottom_right"]))
+
+
+def _place(body: Json) -> edge.GeoPoint:
+    return edge.GeoPoint(body["lon"], body["lat"])
 
 
 def _match(body: Json) -> Any:

@@ -73,6 +73,19 @@ def test_index_search_similar_and_jobs(stack: Any, pictures: Path) -> None:
     similar = from_json(sightline("similar", rocket["id"], "--json", url=url))
     assert rocket["id"] not in {hit["image"]["id"] for hit in similar["hits"]}
 
+    cat = found["hits"][0]["image"]["id"]
+    steered = ("search", "a cat", "--like", rocket["id"], "--unlike", cat, "--box", "0,0,1,0.9", "--explain")
+    hits = from_json(sightline(*steered, "--json", url=url))["hits"]
+    assert [part["weight"] for part in hits[0]["parts"]] == [1.0, 1.0, -0.5]
+    assert {rocket["id"], cat}.isdisjoint(hit["image"]["id"] for hit in hits)
+    assert "part 3" in sightline(*steered, url=url, COLUMNS="200").stdout
+    assert sightline("search", "a cat", "--box", "0,0,1,1", url=url).returncode == 2
+    assert sightline("search", "--like", cat, "--box", "a,b", url=url).returncode == 2
+
+    counted = from_json(sightline("facets", "format", "--json", url=url))["values"]
+    assert sum(one["count"] for one in counted) == 3
+    assert "jpeg" in sightline("facets", "format", url=url).stdout
+
     listed = from_json(sightline("jobs", "--json", url=url))
     assert [one["state"] for one in listed] == ["partial", "partial"]
     one = from_json(sightline("jobs", job["id"], "--json", url=url))

@@ -25,11 +25,16 @@ from sightline.queue.connection import connect_redis
 from sightline.queue.deletions import Deletions
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
+from sightline_api.backgrounds import Backgrounds
 from sightline_api.job_events import JobEvents
+from sightline_api.originals import Originals
 from sightline_api.overload import BoundedThreads
+from sightline_api.picture_vectors import PictureVectors
 from sightline_api.query import QueryEncoder
 from sightline_api.query_sample import QuerySample
+from sightline_api.relevance import Relevance
 from sightline_api.text_cache import TextVectorCache
+from sightline_api.text_vectors import TextVectors
 
 _DECODE_PROCESSES = 1
 _SEARCH_THREADS = 32
@@ -49,7 +54,11 @@ class Gateway:
     broker: Celery
     media: MediaStore
     buckets: Buckets
+    originals: Originals
+    texts: TextVectors
+    pictures: PictureVectors
     queries: QueryEncoder
+    relevance: Relevance
     query_sample: QuerySample
     search_threads: BoundedThreads
     job_events: JobEvents
@@ -75,6 +84,10 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
     redis = connect_redis(settings.redis_url)
     retention = timedelta(days=settings.job_retention_days)
     ledger = Ledger(redis, retention)
+    media, buckets = FolderMediaStore(settings.media_dir), Buckets.of(settings)
+    originals = Originals(settings, media, buckets)
+    texts = TextVectors(encoder, TextVectorCache(settings.text_cache_entries))
+    pictures = PictureVectors(encoder, decoder, index, originals, media)
     try:
         yield Gateway(
             settings=settings,
@@ -84,9 +97,13 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
             ledger=ledger,
             deletions=Deletions(redis, retention),
             broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
-            media=FolderMediaStore(settings.media_dir),
-            buckets=Buckets.of(settings),
-            queries=QueryEncoder(encoder, decoder, index, TextVectorCache(settings.text_cache_entries)),
+            media=media,
+            buckets=buckets,
+            originals=originals,
+            texts=texts,
+            pictures=pictures,
+            queries=QueryEncoder(texts, pictures),
+            relevance=Relevance(artifact.manifest.calibration, artifact.vocabulary(), Backgrounds(index)),
             query_sample=QuerySample() if settings.recall_sample_s else QuerySample(0),
             search_threads=BoundedThreads(_SEARCH_THREADS, _SEARCHES_WAITING),
             job_events=JobEvents(ledger),

@@ -17,10 +17,11 @@ EXCLUDED_WEIGHT = -0.5
 _TOKEN = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
-def parse_query(text: str) -> Sequence[TextPart]:
+def parse_query(text: str, *, beside_others: bool = False) -> Sequence[TextPart]:
     """The parts of a short-form query: the bare words together, then each phrase and exclusion.
 
-    Raises BadRequest when nothing is left to search for.
+    Raises BadRequest when nothing is left to search for, unless the text stands `beside_others`, pictures
+    for example, and may only exclude.
     """
     words: list[str] = []
     phrases: list[TextPart] = []
@@ -36,6 +37,6 @@ def parse_query(text: str) -> Sequence[TextPart]:
             words.append(content)
     parts = [TextPart(text=" ".join(words))] if words else []
     parts += phrases
-    if not any(part.weight > 0 for part in parts):
+    if not beside_others and not any(part.weight > 0 for part in parts):
         raise BadRequest("The query names nothing to look for. Write a word or a \"phrase\" without '-'.")
     return parts

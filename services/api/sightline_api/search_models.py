@@ -1,22 +1,61 @@
 """What searches take and give."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    Tag,
+    WithJsonSchema,
+)
 
 from sightline.index.filters import Filter
+from sightline.pictures.box import Box
 from sightline.settings import CollectionName
 from sightline_api.base64_picture import Base64Picture
 from sightline_api.images import Image
 
 MAX_PARTS = 32
+_BOX_NUMBERS = 4
 MAX_TEXT_CHARACTERS = 10_000
 MAX_DEPTH = 1_000
 """Hits that paging reaches."""
 
+
+def _box(value: Any) -> Any:
+    """A Box of four numbers; a Box stays as it is."""
+    if isinstance(value, Box):
+        return value
+    numbers = isinstance(value, list | tuple) and all(
+        isinstance(one, int | float) and not isinstance(one, bool) for one in value
+    )
+    if not numbers or len(value) != _BOX_NUMBERS:
+        raise ValueError("a box is a list of four numbers: left, top, right and bottom")
+    return Box(*value)
+
+
 Weight = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
 Limit = Annotated[int, Field(ge=1, le=200)]
+BoxOfPicture = Annotated[
+    Box,
+    BeforeValidator(_box),
+    PlainSerializer(lambda box: [box.left, box.top, box.right, box.bottom], return_type=list[float]),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "items": {"type": "number", "minimum": 0, "maximum": 1},
+            "minItems": 4,
+            "maxItems": 4,
+            "description": "left, top, right and bottom as fractions of the upright picture",
+        }
+    ),
+]
+MinRelevance = Annotated[float | None, Field(ge=0, le=1, description="leave hits of less relevance out")]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 
 
@@ -33,15 +72,17 @@ class TextPart(_Part):
 
 
 class ImageIdPart(_Part):
-    """Pictures like a stored one."""
+    """Pictures like a stored one, or like what its box shows."""
 
     image_id: UUID
+    box: BoxOfPicture | None = None
 
 
 class ImageBytesPart(_Part):
-    """Pictures like one that comes with the request."""
+    """Pictures like one that comes with the request, or like what its box shows."""
 
     image_base64: Base64Picture
+    box: BoxOfPicture | None = None
 
 
 def _kind(part: object) -> str | None:
@@ -81,15 +122,36 @@ class SearchRequest(BaseModel):
     filter: Filter | None = None
     limit: Limit = 20
     cursor: str | None = None
-    exact: bool = False
+    min_relevance: MinRelevance = None
+    explain: Annotated[bool, Field(description="say what each part of the query has in each hit")] = False
+    exact: Annotated[bool, Field(description="compare with every vector, past the index")] = False
     collection: CollectionName | None = None
 
 
+class PartScore(BaseModel):
+    """What one part of the query has in a hit: `score` is the cosine of the two alone.
+
+    `contribution` is `weight` x `score` over the length of the parts' weighted sum; those of a hit add up
+    to its score.
+    """
+
+    score: float
+    weight: float
+    contribution: float
+
+
 class Hit(BaseModel):
-    """One result; `score` is the cosine of its vector with the query's."""
+    """One result; `score` is the cosine of its vector with the query's.
+
+    `relevance`, from 0 to 1, says how sure one can be that it is what the query asked for: the score
+    read against those of the collection's other pictures. From 0.5 on it stands out. `parts`, in the order
+    of the query's, if the request said `explain`.
+    """
 
     image: Image
     score: float
+    relevance: float
+    parts: list[PartScore] | None = None
 
 
 class Took(BaseModel):
@@ -110,14 +172,15 @@ class ModelInUse(BaseModel):
 class QueryWarning(BaseModel):
     """Something the caller should know about an answer that is right as far as it goes."""
 
-    code: Literal["text_truncated"]
+    code: Literal["text_truncated", "box_from_thumbnail"]
     detail: str
 
 
 class SearchResponse(BaseModel):
-    """Hits, best first."""
+    """Hits, best first. `no_good_match`: nothing in the collection (under the filter) stands out."""
 
     hits: list[Hit]
+    no_good_match: bool
     next_cursor: str | None
     took_ms: Took
     warnings: list[QueryWarning]

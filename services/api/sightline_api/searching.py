@@ -1,18 +1,22 @@
 """A search from its parts to its hits."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
-from sightline.index import SearchQuery
+from sightline.index import ScoredPoint, SearchQuery
 from sightline.index.filters import Filter
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway
 from sightline_api.images import Image
+from sightline_api.query import EncodedQuery
+from sightline_api.relevance import STANDS_OUT
 from sightline_api.search_models import (
     MAX_DEPTH,
     Hit,
     ModelInUse,
     Part,
+    PartScore,
     SearchRequest,
     SearchResponse,
     Took,
@@ -36,14 +40,19 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
         filter=request.filter,
         exclude=query.image_ids,
         exact=request.exact,
+        with_vectors=True,
     )
-    points = gateway.index.search(collection, wanted)
+    found = gateway.index.search(collection, wanted)
+    relevance = gateway.relevance.of(collection, query, found)
+    no_good_match = _finds_nothing(gateway, collection, query, wanted, relevance)
     done = perf_counter()
-    gateway.query_sample.offer(collection, wanted)
+    hits = _hits(collection, query, found[:limit], relevance, request)
+    gateway.query_sample.offer(collection, replace(wanted, with_vectors=False))
     reached = offset + limit
-    more = len(points) > limit and reached < MAX_DEPTH
+    more = len(found) > limit and reached < MAX_DEPTH and bool(hits)
     return SearchResponse(
-        hits=[Hit(image=Image.of(point, collection), score=point.score) for point in points[:limit]],
+        hits=hits,
+        no_good_match=no_good_match,
         next_cursor=make_cursor(reached, fingerprint) if more else None,
         took_ms=_took(started, encoded, done),
         warnings=list(query.warnings),
@@ -58,13 +67,65 @@ def search_parts(
     limit: int,
     cursor: str | None = None,
     filter: Filter | None = None,
+    min_relevance: float | None = None,
     collection: str | None = None,
 ) -> SearchResponse:
     """The same for the short forms."""
     request = SearchRequest(
-        query=list(parts), limit=limit, cursor=cursor, filter=filter, collection=collection
+        query=list(parts),
+        limit=limit,
+        cursor=cursor,
+        filter=filter,
+        min_relevance=min_relevance,
+        collection=collection,
     )
     return search(gateway, request)
+
+
+def _hits(
+    collection: str,
+    query: EncodedQuery,
+    points: Sequence[ScoredPoint],
+    relevance: Sequence[float],
+    request: SearchRequest,
+) -> list[Hit]:
+    least = request.min_relevance or 0.0
+    return [
+        Hit(
+            image=Image.of(point, collection),
+            score=point.score,
+            relevance=one,
+            parts=_part_scores(query, point) if request.explain else None,
+        )
+        for point, one in zip(points, relevance, strict=False)
+        if one >= least
+    ]
+
+
+def _part_scores(query: EncodedQuery, point: ScoredPoint) -> list[PartScore] | None:
+    """What each part of the query has in a hit."""
+    if point.vector is None:
+        return None
+    scores = query.part_scores(point.vector)
+    contributions = query.contributions(scores)
+    return [
+        PartScore(score=float(score), weight=float(weight), contribution=float(contribution))
+        for score, weight, contribution in zip(scores, query.weights, contributions, strict=True)
+    ]
+
+
+def _finds_nothing(
+    gateway: Gateway,
+    collection: str,
+    query: EncodedQuery,
+    wanted: SearchQuery,
+    relevance: Sequence[float],
+) -> bool:
+    """Whether the best hit of all does not stand out; on a later page it has to be looked for."""
+    if wanted.offset > 0:
+        best = gateway.index.search(collection, replace(wanted, offset=0, limit=1))
+        relevance = gateway.relevance.of(collection, query, best)
+    return not relevance or relevance[0] < STANDS_OUT
 
 
 def _took(started: float, encoded: float, done: float) -> Took:

@@ -20,6 +20,8 @@ class FieldType(StrEnum):
     FLOAT = "float"
     DATETIME = "datetime"
     BOOL = "bool"
+    GEO = "geo"
+    """A place: an object of `lat` and `lon` in degrees."""
 
 
 ExifField = Literal["camera", "gps"]
@@ -94,6 +96,7 @@ INDEXED_FIELDS: dict[str, FieldType] = {
     "bytes": FieldType.INTEGER,
     "taken_at": FieldType.DATETIME,
     "camera": FieldType.KEYWORD,
+    "location": FieldType.GEO,
     "indexed_at": FieldType.DATETIME,
     "sort_at": FieldType.DATETIME,
 }

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from sightline.errors import SightlineError
-from sightline_local.commands import bench, demo, doctor, index, jobs, model, search, up
+from sightline_local.commands import bench, demo, doctor, facets, index, jobs, model, search, up
 
 app = typer.Typer(
     name="sightline",
@@ -17,6 +17,7 @@ app.command("up")(up.up)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("similar")(search.similar)
+app.command("facets")(facets.facets)
 app.command("jobs")(jobs.jobs)
 app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)

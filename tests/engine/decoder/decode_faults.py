@@ -5,13 +5,13 @@ import signal
 import sys
 import time
 
-from sightline.decoder.task import Decoded, DecodePlan, decode_picture
+from sightline.decoder.task import Decoded, DecodePlan, Wanted, decode_picture
 from sightline.errors import BadPicture, FailureReason
 
 _kept: list[bytearray] = []
 
 
-def decode_or_misbehave(data: bytes, plan: DecodePlan, thumbnail: bool) -> Decoded:
+def decode_or_misbehave(data: bytes, plan: DecodePlan, wanted: Wanted) -> Decoded:
     """Do what `data` says; decode it if it says nothing."""
     command, _, argument = data[:40].decode("latin-1").partition(" ")
     match command:
@@ -35,4 +35,4 @@ def decode_or_misbehave(data: bytes, plan: DecodePlan, thumbnail: bool) -> Decod
             raise BadPicture(FailureReason.EMPTY, str(os.getpid()))
         case "modules":
             raise BadPicture(FailureReason.EMPTY, " ".join(sys.modules))
-    return decode_picture(data, plan, thumbnail)
+    return decode_picture(data, plan, wanted)

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sightline.decoder import PictureDecoder
-from sightline.decoder.task import DecodePlan, decode_picture
+from sightline.decoder import PictureDecoder, Wanted
+from sightline.decoder.task import FOR_THE_INDEX, DecodePlan, decode_picture
 from sightline.encoder.artifact import Preprocessing
+from sightline.encoder.preprocessing import prepare
 from sightline.errors import BadPicture, FailureReason, Unavailable
 from sightline.pictures import PictureLimits
+from sightline.pictures.box import Box
 from sightline.pictures.exif import Location
 from sightline.settings import Settings
 
@@ -99,7 +101,7 @@ def wait_until_gone(pids: list[int], timeout_s: float) -> None:
 def test_a_picture_comes_back_as_from_this_process(
     decoder: PictureDecoder, photo: bytes, limits: PictureLimits, preprocessing: Preprocessing
 ) -> None:
-    expected = decode_picture(photo, DecodePlan(limits, preprocessing, SIDE), thumbnail=True)
+    expected = decode_picture(photo, DecodePlan(limits, preprocessing, SIDE), FOR_THE_INDEX)
 
     decoded = decoder.submit(photo).result(timeout=60)
 
@@ -107,7 +109,27 @@ def test_a_picture_comes_back_as_from_this_process(
     assert decoded.views.dtype == np.uint8
     assert np.array_equal(decoded.views, expected.views)
     assert decoded.thumbnail == expected.thumbnail
-    assert decoder.submit(photo, thumbnail=False).result(timeout=60).thumbnail is None
+    assert decoder.submit(photo, Wanted()).result(timeout=60).thumbnail is None
+
+
+def test_a_box_of_a_picture_is_seen_upright_and_sharp(
+    decoder: PictureDecoder, preprocessing: Preprocessing
+) -> None:
+    """A box of a large, rotated JPEG gives the views of that part of the picture a person sees."""
+    upright = Image.effect_noise((2400, 1600), 90).convert("RGB").resize((2400, 1600))
+    upright.paste("red", (1800, 0, 2400, 400))
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    out = BytesIO()
+    lying.save(out, "JPEG", quality=95, exif=exif)
+
+    box = Box(0.75, 0.0, 1.0, 0.25)
+    seen = decoder.submit(out.getvalue(), Wanted(box=box)).result(timeout=60)
+
+    expected = prepare(box.crop(upright), preprocessing)
+    assert np.abs(seen.views.astype(int) - expected.astype(int)).mean() < 2
+    assert (seen.info.width, seen.info.height) == (2400, 1600)
 
 
 def test_when_it_was_taken_comes_back(decoder: PictureDecoder) -> None:

@@ -470,3 +470,53 @@ def test_a_field_without_index_is_refused(index: VectorIndex, collection: str, m
 
 def test_ping(index: VectorIndex) -> None:
     index.ping()
+
+
+def test_values_are_counted_under_a_filter(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    tags = [("sea", "sun"), ("sea",), ("snow", "sea"), ("sun",), ()]
+    index.insert(
+        collection,
+        [
+            make_point(number, tags=one, width=number % 2, metadata={"public": number < 2})
+            for number, one in enumerate(tags)
+        ],
+    )
+
+    def counted(field: str, filter: str | None = None, limit: int = 10) -> list[tuple[object, int]]:
+        tree = parse_filter(filter) if filter else None
+        return [(one.value, one.count) for one in index.facet(collection, field, limit=limit, filter=tree)]
+
+    assert counted("tags") == [("sea", 3), ("sun", 2), ("snow", 1)]
+    assert counted("tags", limit=1) == [("sea", 3)]
+    assert counted("width", '{"field": "tags", "eq": "sea"}') == [(0, 2), (1, 1)]
+    assert counted("metadata.public") == [(False, 3), (True, 2)]
+    assert counted("tags", '{"field": "format", "eq": "gif"}') == []
+
+
+def test_values_that_cannot_be_counted_are_refused(index: VectorIndex, collection: str) -> None:
+    with pytest.raises(FieldNotIndexed):
+        index.facet(collection, "metadata.nothing", limit=10)
+    for field in ("taken_at", "metadata.ratio", "location"):
+        with pytest.raises(BadRequest, match="not counted"):
+            index.facet(collection, field, limit=10)
+
+
+def test_a_sample_is_of_different_stored_vectors(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    assert index.sample(collection, 10).shape == (0, 16)
+    points = [make_point(number) for number in range(40)]
+    index.insert(collection, points)
+    stored = np.stack([point.vector for point in points])
+
+    for limit, expected in ((10, 10), (40, 40), (1000, 40)):
+        sample = index.sample(collection, limit)
+        assert sample.shape == (expected, 16)
+        nearest = (sample @ stored.T).argmax(1)
+        np.testing.assert_allclose(sample, stored[nearest], atol=1e-6)
+        assert len(set(nearest.tolist())) == expected
+
+    taken = {tuple(index.sample(collection, 5).round(4).ravel().tolist()) for _ in range(20)}
+    assert len(taken) > 1

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from math import asin, cos, radians, sin, sqrt
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sightline.index import CollectionSpec, Point, VectorIndex
-from sightline.index.filters import All, Condition, Filter, Not, parse_filter
+from sightline.index.filters import All, Condition, Filter, Not, Some, parse_filter
 from sightline.payload import FieldType, indexed_fields
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
@@ -24,6 +25,7 @@ KINDS = {
     "when": FieldType.DATETIME,
     "public": FieldType.BOOL,
     "deep.sku": FieldType.KEYWORD,
+    "place": FieldType.GEO,
 }
 FIELDS = indexed_fields(KINDS)
 
@@ -43,6 +45,28 @@ stored = {
     FieldType.DATETIME: instants.map(datetime.isoformat),
     FieldType.BOOL: st.booleans(),
 }
+# Apart by far more than rounding, so that no place lies on the edge of a circle or an area.
+places = st.builds(
+    lambda lat, lon: {"lat": lat, "lon": lon},
+    st.sampled_from([-89.9, -33.87, 0.0, 48.2, 48.21, 71.0]),
+    st.sampled_from([-179.9, -70.0, 0.0, 16.37, 16.4, 151.21, 179.9]),
+)
+circles = st.builds(
+    lambda place, radius_m: place | {"radius_m": radius_m},
+    places,
+    st.sampled_from([10.0, 1_000.0, 5_000.0, 3_000_000.0, 12_000_000.0]),
+)
+areas = st.builds(
+    lambda latitudes, west, east: {
+        "south": min(latitudes),
+        "north": max(latitudes),
+        "west": west,
+        "east": east,
+    },
+    st.tuples(*[st.sampled_from([-90.0, -50.5, 10.5, 48.205, 90.0])] * 2),
+    *[st.sampled_from([-180.0, -100.5, -1.5, 16.385, 100.5, 180.0])] * 2,
+)
+stored[FieldType.GEO] = places
 asked = stored | {
     FieldType.DATETIME: days.map(str) | instants.map(datetime.isoformat),
 }
@@ -71,16 +95,29 @@ def payloads(draw: st.DrawFn) -> dict[str, Any]:
         "format": draw(texts),
         "width": draw(st.integers(0, 3)),
         "taken_at": draw(st.none() | instants),
+        "location": draw(st.none() | places),
         "sort_at": draw(instants),
     }
 
 
 @st.composite
 def conditions(draw: st.DrawFn) -> dict[str, Any]:
-    field = draw(st.sampled_from(["tags", "format", "width", "taken_at", *(f"metadata.{n}" for n in KINDS)]))
+    field = draw(
+        st.sampled_from(
+            ["tags", "format", "width", "taken_at", "location", *(f"metadata.{n}" for n in KINDS)]
+        )
+    )
     kind = FIELDS[field]
-    condition = {"field": field}
-    match draw(st.sampled_from(["eq", "any", "range"] if kind in bounds else ["eq", "any"])):
+    condition: dict[str, Any] = {"field": field}
+    operators = ["near", "within"] if kind is FieldType.GEO else ["eq", "any"]
+    operators += ["range"] if kind in bounds else []
+    match draw(st.sampled_from([*operators, "exists"])):
+        case "exists":
+            condition["exists"] = draw(st.booleans())
+        case "near":
+            condition["near"] = draw(circles)
+        case "within":
+            condition["within"] = draw(areas)
         case "eq":
             condition["eq"] = draw(asked[kind])
         case "any":
@@ -95,6 +132,7 @@ trees = st.recursive(
     conditions(),
     lambda inner: (
         st.builds(lambda one: {"not": one}, inner)
+        | st.builds(lambda some: {"any": some}, st.lists(inner, min_size=1, max_size=3))
         | st.builds(lambda some: {"all": some}, st.lists(inner, max_size=3))
     ),
     max_leaves=5,
@@ -108,15 +146,21 @@ def matches(payload: dict[str, Any], filter: Filter) -> bool:
             return not matches(payload, inner)
         case All(all=parts):
             return all(matches(payload, part) for part in parts)
+        case Some(any=parts):
+            return any(matches(payload, part) for part in parts)
         case Condition():
             value: Any = payload
             for step in filter.field.split("."):
                 value = value.get(step) if isinstance(value, dict) else None
+            if filter.exists is not None:
+                return (value not in (None, [])) == filter.exists
             values = value if isinstance(value, list) else [value]
             return any(holds(one, filter, FIELDS[filter.field]) for one in values)
 
 
 def holds(value: Any, condition: Condition, kind: FieldType) -> bool:
+    if kind is FieldType.GEO:
+        return isinstance(value, dict) and set(value) == {"lat", "lon"} and is_there(value, condition)
     wanted = condition.any if condition.eq is None else (condition.eq,)
     if kind is FieldType.DATETIME:
         if not isinstance(value, str) or not value.startswith("20"):
@@ -142,6 +186,27 @@ def holds(value: Any, condition: Condition, kind: FieldType) -> bool:
     )
 
 
+def is_there(place: Any, condition: Condition) -> bool:
+    if circle := condition.near:
+        return metres_between(place, {"lat": circle.lat, "lon": circle.lon}) <= circle.radius_m
+    area = condition.within
+    assert area is not None
+    west_to_east = (
+        area.west <= place["lon"] <= area.east
+        if area.west <= area.east
+        else place["lon"] >= area.west or place["lon"] <= area.east
+    )
+    return area.south <= place["lat"] <= area.north and west_to_east
+
+
+def metres_between(one: Any, other: Any) -> float:
+    """The haversine formula on a sphere of the earth's mean radius."""
+    here, there = radians(one["lat"]), radians(other["lat"])
+    east = radians(other["lon"] - one["lon"])
+    a = sin((there - here) / 2) ** 2 + cos(here) * cos(there) * sin(east / 2) ** 2
+    return 2 * 6_371_008.8 * asin(min(1.0, sqrt(a)))
+
+
 def whole_of(text: Any) -> dict[str, datetime]:
     """A date is the whole of that day, a time is itself."""
     start = datetime.fromisoformat(text)
@@ -159,8 +224,8 @@ def filterable(index: VectorIndex) -> Iterator[str]:
     index.drop_collection(name)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(payloads=st.lists(payloads(), min_size=1, max_size=6), trees=st.lists(trees, min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(payloads=st.lists(payloads(), min_size=1, max_size=9), trees=st.lists(trees, min_size=1, max_size=6))
 def test_engines_agree_with_the_definition(
     index: VectorIndex,
     filterable: str,

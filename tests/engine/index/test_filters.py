@@ -96,9 +96,9 @@ def test_bounds(bound: str, written: object, read: object) -> None:
     ("text", "says"),
     [
         ("", "Invalid JSON"),
-        ("[]", '"field", "not" or "all"'),
-        ("{}", '"field", "not" or "all"'),
-        ('{"negated": {"all": []}}', '"field", "not" or "all"'),
+        ("[]", '"field", "not", "all" or "any"'),
+        ("{}", '"field", "not", "all" or "any"'),
+        ('{"negated": {"all": []}}', '"field", "not", "all" or "any"'),
         ('{"field": "a"}', "needs one of: eq; any; gte and/or lte"),
         ('{"field": "a", "eq": null}', "needs one of"),
         ('{"field": "a", "eq": 1, "lte": 2}', "needs one of"),

@@ -68,7 +68,7 @@ def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
     inputs = [body.input] if isinstance(body.input, str) else body.input
     texts = _text_vectors(gateway, [one for one in inputs if isinstance(one, str)])
     vectors = [
-        texts[one] if isinstance(one, str) else gateway.queries.picture_vector(one.image_base64)
+        texts[one] if isinstance(one, str) else gateway.pictures.of_bytes(one.image_base64).vector
         for one in inputs
     ]
     return EmbeddingsResponse(
@@ -84,7 +84,7 @@ def _text_vectors(gateway: Gateway, texts: Sequence[str]) -> dict[str, NDArray[n
     vectors: dict[str, NDArray[np.float32]] = {}
     # A part at a time, so that a search waits for one part at most and not for all of them.
     for start in range(0, len(texts), MOST_AT_ONCE):
-        vectors |= gateway.queries.text_vectors(texts[start : start + MOST_AT_ONCE])
+        vectors |= gateway.texts.of(texts[start : start + MOST_AT_ONCE])
     return vectors
 
 

@@ -15,10 +15,10 @@ from sightline.settings import CollectionName
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.images import Image
-from sightline_api.originals import CONTENT_TYPES, read_original, web_original
+from sightline_api.originals import CONTENT_TYPES, web_original
 from sightline_api.parameters import CollectionDep, FilterDep
 from sightline_api.picture_details import Metadata, Tags
-from sightline_api.search_models import ImageIdPart, Limit, SearchResponse
+from sightline_api.search_models import ImageIdPart, Limit, MinRelevance, SearchResponse
 from sightline_api.searching import search_parts
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
@@ -134,7 +134,7 @@ def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: UUID)
     """The bytes the picture was indexed from; of a picture from the web, a redirect to where it was."""
     point = _point(gateway, collection, image_id)
     try:
-        data = read_original(gateway, collection, point)
+        data = gateway.originals.read(collection, point)
     except NotFound:
         url = web_original(point)
         if url is None:
@@ -151,11 +151,20 @@ def similar_images(
     filter: FilterDep,
     image_id: UUID,
     limit: Limit = 20,
+    min_relevance: MinRelevance = None,
     cursor: str | None = None,
 ) -> SearchResponse:
     """Pictures like this one, without itself; needs no encoding."""
     part = ImageIdPart(image_id=image_id)
-    return search_parts(gateway, [part], limit=limit, cursor=cursor, filter=filter, collection=collection)
+    return search_parts(
+        gateway,
+        [part],
+        limit=limit,
+        cursor=cursor,
+        filter=filter,
+        min_relevance=min_relevance,
+        collection=collection,
+    )
 
 
 def _point(gateway: Gateway, collection: str, image_id: UUID) -> StoredPoint:

@@ -13,6 +13,7 @@ from sightline_api.search_models import (
     MAX_TEXT_CHARACTERS,
     ImageBytesPart,
     Limit,
+    MinRelevance,
     Part,
     SearchRequest,
     SearchResponse,
@@ -42,13 +43,21 @@ async def search_short(
         Literal["short", "plain"], Query(description="`plain` takes the text as it is")
     ] = "short",
     limit: Limit = 20,
+    min_relevance: MinRelevance = None,
     cursor: str | None = None,
 ) -> SearchResponse:
     """Search by words and "quoted phrases"; `-word` and `-"a phrase"` exclude."""
     parts = [TextPart(text=q)] if syntax == "plain" else parse_query(q)
     return await gateway.search_threads.run(
         partial(
-            search_parts, gateway, parts, limit=limit, cursor=cursor, filter=filter, collection=collection
+            search_parts,
+            gateway,
+            parts,
+            limit=limit,
+            cursor=cursor,
+            filter=filter,
+            min_relevance=min_relevance,
+            collection=collection,
         )
     )
 
@@ -61,14 +70,23 @@ async def search_by_image(
     q: Annotated[str | None, Form(max_length=MAX_TEXT_CHARACTERS)] = None,
     weight: Annotated[Weight, Form(description="of the picture, beside a text of weight 1")] = 1.0,
     limit: Annotated[Limit, Form()] = 20,
+    min_relevance: Annotated[MinRelevance, Form()] = None,
     filter: Annotated[str | None, Form(description="the filter tree as JSON")] = None,
 ) -> SearchResponse:
     """Search by a picture in a form, and by words too if `q` is there."""
     data = await file.read(gateway.settings.max_picture_bytes + 1)
     parts: list[Part] = [ImageBytesPart(image_base64=data, weight=weight)]
     if q:
-        parts += parse_query(q)
+        parts += parse_query(q, beside_others=True)
     tree = parse_filter(filter) if filter else None
     return await gateway.search_threads.run(
-        partial(search_parts, gateway, parts, limit=limit, filter=tree, collection=collection)
+        partial(
+            search_parts,
+            gateway,
+            parts,
+            limit=limit,
+            filter=tree,
+            min_relevance=min_relevance,
+            collection=collection,
+        )
     )

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from sightline.encoder.artifact import Checks, Preprocessing
 from sightline.errors import SightlineError
@@ -27,6 +27,7 @@ class ModelResource(BaseModel):
     license: str
     preprocessing: Preprocessing
     checks: Checks
+    calibrated: Annotated[bool, Field(description="whether `relevance` was fitted for this model")]
     notice: str | None
 
 
@@ -80,6 +81,7 @@ def get_model(gateway: GatewayDep) -> ModelResource:
     return ModelResource(
         numerics=gateway.encoder.numerics,
         context_tokens=manifest.context_tokens,
+        calibrated=manifest.calibration is not None,
         notice=STARTER_NOTICE if manifest.family == "starter" else None,
         **manifest.model_dump(
             include={"name", "revision", "space", "dimension", "license", "preprocessing", "checks"}

@@ -8,21 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
 import torch
 
 from sightline.encoder.artifact import (
     FILES,
     GOLDEN,
     IMAGE_TOWER,
-    MANIFEST,
     TEXT_TOWER,
     TOKENIZER,
+    VOCABULARY,
     Artifact,
     Checks,
     FileRecord,
     Manifest,
     check_hashes,
     open_artifact,
+    write_manifest,
 )
 from sightline.encoder.openvino import OpenVinoEncoder, choose_precision, cpu_has_bf16, save_tower
 from sightline.encoder.self_test import self_test
@@ -32,6 +34,7 @@ from sightline.settings import Precision
 from sightline_embedder.models.catalog import STARTER, CatalogEntry, entry_for
 from sightline_embedder.models.parity import LOWEST_BF16_COSINE, measure, record_golden
 from sightline_embedder.models.reference import Reference
+from sightline_embedder.models.vocabulary import ordinary_words
 
 Progress = Callable[[str], None]
 _UNMEASURED = Checks(image_cosine_f32=0, text_cosine_f32=0)
@@ -126,11 +129,13 @@ def _write(reference: Reference, folder: Path, progress: Progress) -> None:
     progress("recording golden vectors")
     golden = record_golden(reference)
     golden.write(folder / GOLDEN)
+    progress("recording words")
+    np.save(folder / VOCABULARY, reference.encode_texts(ordinary_words()).astype(np.float32))
     progress("comparing with the reference")
     draft = _draft(reference, folder, golden.image_vectors.shape[1])
     checks = measure(reference, Artifact(folder, draft), golden)
     manifest = draft.model_copy(update={"checks": checks} | _fit_precisions(draft, checks))
-    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_manifest(folder, manifest)
     self_test(OpenVinoEncoder(open_artifact(folder)), Artifact(folder, manifest))
 
 
@@ -146,12 +151,13 @@ def _draft(reference: Reference, folder: Path, dimension: int) -> Manifest:
         text_source=reference.text_source,
         preprocessing=reference.preprocessing,
         text=reference.text,
+        calibration=reference.calibration,
         checks=_UNMEASURED,
         precisions=reference.precisions,
         default_precision=reference.default_precision,
         files={
             name: FileRecord(bytes=(folder / name).stat().st_size, sha256=sha256_of_file(folder / name))
-            for name in FILES
+            for name in (*FILES, VOCABULARY)
         },
     )
 

@@ -13,12 +13,12 @@ from sightline.encoder.artifact import (
     IMAGE_TOWER,
     INT8_FILES,
     INT8_IMAGE_TOWER,
-    MANIFEST,
     Artifact,
     FileRecord,
     Int8Checks,
     Manifest,
     open_artifact,
+    write_manifest,
 )
 from sightline.encoder.openvino import OpenVinoEncoder, rewrite_tower
 from sightline.encoder.preprocessing import prepare
@@ -65,9 +65,7 @@ def add_int8(
     progress(f"judging with {len(views[1::2])} pictures")
     checks = _judge(artifact, views[1::2], trained)
     manifest = _with_int8(artifact, checks)
-    written = artifact.path / f".{MANIFEST}"
-    written.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    written.replace(artifact.path / MANIFEST)
+    write_manifest(artifact.path, manifest)
     return open_artifact(artifact.path)
 
 

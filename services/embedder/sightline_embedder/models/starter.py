@@ -24,6 +24,7 @@ from torch.nn.functional import normalize
 
 from sightline.encoder import Vectors
 from sightline.encoder.artifact import Preprocessing, TextHandling, View
+from sightline.encoder.calibration import Calibration, PictureCurve, TextCurve
 from sightline.encoder.preprocessing import prepare
 from sightline.encoder.torch import load_sentence_transformer
 from sightline.settings import Precision
@@ -42,6 +43,20 @@ LABELS_KEPT = 20
 DESCRIPTION_WEIGHT = 0.7
 """Of the first sentence of a label's description, beside 1 for its clean name and 1 for all its names."""
 _CONTEXT_TOKENS = 128
+
+CALIBRATION = Calibration(
+    text=TextCurve(intercept=-10.83, log_share=-2.172, median=11.66, typical_median=-0.0156),
+    picture=PictureCurve(
+        intercept=-5.951,
+        score=7.382,
+        median=-3.721,
+        spread=11.27,
+        typical_median=0.0481,
+        typical_spread=0.1056,
+    ),
+    pictures=264,
+)
+"""Of `sightline model calibrate` on the stamps of Tux Paint (`python -m bench.relevance`)."""
 
 
 def load_starter() -> Reference:
@@ -74,6 +89,7 @@ def load_starter() -> Reference:
         precisions=(Precision.F32,),
         default_precision=Precision.F32,
         fp16_weights=False,
+        calibration=CALIBRATION,
     )
 
 

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from sightline.decoder.process import Assignment, Decode
-from sightline.decoder.task import Decoded, DecodePlan, decode_picture
+from sightline.decoder.task import FOR_THE_INDEX, Decoded, DecodePlan, Wanted, decode_picture
 from sightline.decoder.worker import SERVICE, DecodeWorker
 from sightline.encoder.artifact import Preprocessing
 from sightline.errors import Unavailable
@@ -20,13 +20,13 @@ from sightline.payload import ExifField
 from sightline.pictures import PictureLimits
 from sightline.settings import Settings
 
-__all__ = ["Decoded", "PictureDecoder", "usable_cores"]
+__all__ = ["Decoded", "PictureDecoder", "Wanted", "usable_cores"]
 
 
 @dataclass(frozen=True)
 class _Task:
     data: bytes
-    thumbnail: bool
+    wanted: Wanted
     future: Future[Decoded]
 
 
@@ -73,13 +73,13 @@ class PictureDecoder:
             exif_fields=settings.exif_fields,
         )
 
-    def submit(self, data: bytes, *, thumbnail: bool = True) -> Future[Decoded]:
+    def submit(self, data: bytes, wanted: Wanted = FOR_THE_INDEX) -> Future[Decoded]:
         """Queue a picture. The future raises BadPicture, or Unavailable when no process can be started
         or the decoder was closed meanwhile; raises Unavailable itself when it is closed already."""
         if self._closed.is_set():
             raise _closed_error()
         future: Future[Decoded] = Future()
-        self._tasks.put(_Task(data, thumbnail, future))
+        self._tasks.put(_Task(data, wanted, future))
         return future
 
     def warm(self) -> None:
@@ -154,11 +154,11 @@ class _Lane:
     def _decode(self, task: _Task) -> Decoded:
         worker = self._ready_worker()
         try:
-            worker.send(task.data, task.thumbnail)
+            worker.send(task.data, task.wanted)
         except OSError:  # It ended while it was idle, which is no fault of this picture.
             worker.end()
             worker = self._ready_worker()
-            worker.send(task.data, task.thumbnail)
+            worker.send(task.data, task.wanted)
         try:
             return worker.receive(self._timeout_s)
         finally:

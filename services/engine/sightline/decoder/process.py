@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from sightline.decoder.memory import MemoryBudget, return_large_blocks
-from sightline.decoder.task import Decoded, DecodePlan
+from sightline.decoder.task import Decoded, DecodePlan, Wanted
 from sightline.errors import BadPicture, FailureReason
 from sightline.pictures import PictureInfo, register_decoders
 from sightline.pictures.exif import Location
@@ -30,7 +30,7 @@ READY = b"ready"
 _PR_SET_PDEATHSIG = 1
 _LENGTH_BYTES = 4
 
-Decode = Callable[[bytes, DecodePlan, bool], Decoded]
+Decode = Callable[[bytes, DecodePlan, Wanted], Decoded]
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,16 @@ def main() -> None:
             budget = MemoryBudget(assignment.memory_bytes)
             connection.send_bytes(READY)
             while True:
-                thumbnail = connection.recv_bytes() != b""
-                connection.send_bytes(_answer(assignment, budget, connection.recv_bytes(), thumbnail))
+                wanted: Wanted = connection.recv()
+                connection.send_bytes(_answer(assignment, budget, connection.recv_bytes(), wanted))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 
 
-def _answer(assignment: Assignment, budget: MemoryBudget, data: bytes, thumbnail: bool) -> bytes:
+def _answer(assignment: Assignment, budget: MemoryBudget, data: bytes, wanted: Wanted) -> bytes:
     try:
         with budget.enforced():
-            return _pack(assignment.decode(data, assignment.plan, thumbnail))
+            return _pack(assignment.decode(data, assignment.plan, wanted))
     except BadPicture as error:
         return _pack_failure(error.reason, error.detail)
     except MemoryError:

@@ -1,6 +1,7 @@
 """What is made of one picture for the index: facts, pixels for the encoder, a thumbnail."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,20 @@ from sightline.encoder.artifact import Preprocessing
 from sightline.encoder.preprocessing import prepare
 from sightline.payload import ExifField
 from sightline.pictures import PictureInfo, PictureLimits, open_picture
+from sightline.pictures.box import Box
 from sightline.pictures.thumbnails import make_thumbnail
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to make of one picture beside its facts: views of all of it or of the part in `box`, and
+    perhaps a thumbnail, which shows all of it in any case."""
+
+    thumbnail: bool = False
+    box: Box | None = None
+
+
+FOR_THE_INDEX = Wanted(thumbnail=True)
 
 
 @dataclass(frozen=True)
@@ -25,9 +39,12 @@ class DecodePlan:
     thumbnail_side: int
     exif_fields: tuple[ExifField, ...] = ()
 
-    def min_side(self, thumbnail: bool) -> int:
+    def min_side(self, wanted: Wanted) -> int:
         """The short side in pixels that decoding aims at; a thumbnail's side is its long one."""
-        return max(self.preprocessing.size, self.thumbnail_side // 2 if thumbnail else 0)
+        # Of a sliver no more than the full picture can be had.
+        share = 1.0 if wanted.box is None else max(wanted.box.shortest, 1e-3)
+        side_for_views = ceil(self.preprocessing.size / share)
+        return max(side_for_views, self.thumbnail_side // 2 if wanted.thumbnail else 0)
 
 
 @dataclass(frozen=True)
@@ -39,11 +56,12 @@ class Decoded:
     thumbnail: bytes | None
 
 
-def decode_picture(data: bytes, plan: DecodePlan, thumbnail: bool) -> Decoded:
+def decode_picture(data: bytes, plan: DecodePlan, wanted: Wanted) -> Decoded:
     """Decode a picture in this process; raises BadPicture."""
-    picture = open_picture(data, plan.limits, plan.min_side(thumbnail), plan.exif_fields)
+    picture = open_picture(data, plan.limits, plan.min_side(wanted), plan.exif_fields)
+    part = picture.image if wanted.box is None else wanted.box.crop(picture.image)
     return Decoded(
         info=picture.info,
-        views=prepare(picture.image, plan.preprocessing),
-        thumbnail=make_thumbnail(picture.image, plan.thumbnail_side) if thumbnail else None,
+        views=prepare(part, plan.preprocessing),
+        thumbnail=make_thumbnail(picture.image, plan.thumbnail_side) if wanted.thumbnail else None,
     )

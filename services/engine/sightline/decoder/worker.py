@@ -7,7 +7,7 @@ import sys
 from multiprocessing import Pipe
 
 from sightline.decoder.process import READY, unpack
-from sightline.decoder.task import Decoded
+from sightline.decoder.task import Decoded, Wanted
 from sightline.errors import BadPicture, FailureReason, Unavailable
 
 SERVICE = "The picture decoder"
@@ -64,9 +64,9 @@ class DecodeWorker:
             self.end()
             raise Unavailable(SERVICE, f"its process was not ready after {_START_TIMEOUT_S:g} s.")
 
-    def send(self, data: bytes, thumbnail: bool) -> None:
+    def send(self, data: bytes, wanted: Wanted) -> None:
         """Hand over a picture; raises OSError if the process has ended since."""
-        self._connection.send_bytes(b"thumbnail" if thumbnail else b"")
+        self._connection.send(wanted)
         self._connection.send_bytes(data)
 
     def receive(self, timeout_s: float) -> Decoded:

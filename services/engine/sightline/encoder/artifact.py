@@ -5,8 +5,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sightline.encoder.calibration import Calibration
 from sightline.encoder.golden import Golden
 from sightline.errors import ModelError
 from sightline.identity import sha256_of_file
@@ -20,6 +23,8 @@ TOKENIZER = "tokenizer.json"
 GOLDEN = "golden.npz"
 FILES = (IMAGE_TOWER, "image.bin", TEXT_TOWER, "text.bin", TOKENIZER, GOLDEN)
 """What every artifact has."""
+VOCABULARY = "vocabulary.npy"
+"""What one has beside, if its build knew words: their vectors."""
 INT8_FILES = (INT8_IMAGE_TOWER, "image-int8.bin")
 """What one has beside, if int8 was asked for when it was built."""
 
@@ -100,12 +105,6 @@ class FileRecord(BaseModel):
     sha256: str
 
 
-class Calibration(BaseModel):
-    """Reserved for the score at which a match counts as one; no model has it yet."""
-
-    model_config = ConfigDict(frozen=True)
-
-
 class Manifest(BaseModel):
     """The manifest of an artifact."""
 
@@ -146,6 +145,25 @@ class Artifact:
         """Read the golden inputs and vectors; raises ModelError if they cannot be read."""
         return Golden.read(self.path / GOLDEN)
 
+    def vocabulary(self) -> NDArray[np.float32]:
+        """The unit vectors of ordinary words, float32, shape (n, dimension), n being 0 if it has none.
+
+        Raises ModelError if they cannot be read.
+        """
+        if VOCABULARY not in self.manifest.files:
+            return np.empty((0, self.manifest.dimension), dtype=np.float32)
+        path = self.path / VOCABULARY
+        try:
+            vectors = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise ModelError(
+                f"The words in {path} cannot be read: {error}. Build the artifact again."
+            ) from error
+        if vectors.ndim != 2 or vectors.shape[1] != self.manifest.dimension:
+            raise ModelError(f"The words in {path} are of another model. Build the artifact again.")
+        found: NDArray[np.float32] = vectors.astype(np.float32)
+        return found
+
 
 def open_artifact(path: Path) -> Artifact:
     """Read the manifest and check that every file is there with its recorded size.
@@ -167,6 +185,13 @@ def open_artifact(path: Path) -> Artifact:
     for name in dict.fromkeys((*FILES, *manifest.files)):
         _check_size(path / name, manifest.files.get(name))
     return Artifact(path, manifest)
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Put a manifest into an artifact's folder, in place of an earlier one, whole or not at all."""
+    written = path / f".{MANIFEST}"
+    written.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    written.replace(path / MANIFEST)
 
 
 def check_hashes(artifact: Artifact) -> None:

@@ -58,11 +58,12 @@ class StoredPoint:
 
 @dataclass(frozen=True)
 class ScoredPoint:
-    """A search result; `score` is the cosine with the query vector."""
+    """A search result; `score` is the cosine with the query vector. `vector` only if it was asked for."""
 
     id: str
     score: float
     payload: Payload
+    vector: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,14 @@ class Page:
 
     points: Sequence[StoredPoint]
     next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class FacetCount:
+    """A value of a field, and how many points have it."""
+
+    value: str | int | bool
+    count: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class SearchQuery:
     exclude: Sequence[str] = ()
     """Point ids left out of the result (pictures that are part of the query)."""
     exact: bool = False
+    with_vectors: bool = False
 
 
 class VectorIndex(Protocol):
@@ -168,6 +178,21 @@ class VectorIndex(Protocol):
 
     def count(self, collection: str, filter: Filter | None = None) -> int:
         """How many points match, exactly."""
+
+    def facet(
+        self, collection: str, field: str, *, limit: int, filter: Filter | None = None
+    ) -> Sequence[FacetCount]:
+        """The commonest values of a field among points that match, exactly counted, commonest first.
+
+        Raises FieldNotIndexed, and BadRequest for a field whose values are not counted: only texts, whole
+        numbers and truth values are.
+        """
+
+    def sample(self, collection: str, limit: int) -> NDArray[np.float32]:
+        """Vectors of points picked at random, each at most once: float32, shape (n, dimension), of length 1.
+
+        `n` is `limit`, or what there is if that is less.
+        """
 
     def optimize(self, collection: str) -> None:
         """Have vectors that HNSW does not cover taken into it, beside all other work; returns at once.

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from sightline.errors import BadRequest, SpaceMismatch
+from sightline.errors import BadRequest, FieldNotIndexed, SpaceMismatch
 from sightline.index.filters import FIELD_PATTERN
 from sightline.payload import FieldType, Payload
 
 MAX_METADATA_DEPTH = 32
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_COUNTABLE = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.BOOL)
 _FIXED_FIELDS = frozenset({"sha256", "space", "sources", "first_indexed"})
 
 
@@ -74,6 +75,18 @@ def check_limit(limit: int, offset: int = 0) -> None:
     """Refuse (BadRequest) a page that cannot be."""
     if limit < 1 or offset < 0:
         raise BadRequest(f"A page has at least 1 entry and starts at 0 or later, not {limit} at {offset}.")
+
+
+def check_facet(field: str, indexed: Mapping[str, FieldType]) -> None:
+    """Refuse (FieldNotIndexed, BadRequest) to count the values of a field that has no countable ones."""
+    kind = indexed.get(field)
+    if kind is None:
+        raise FieldNotIndexed(field, tuple(indexed))
+    if kind not in _COUNTABLE:
+        raise BadRequest(
+            f"Field '{field}' is of type {kind}, whose values are not counted. Ask for one of type "
+            f"{', '.join(_COUNTABLE)}."
+        )
 
 
 def check_settable(values: Mapping[str, Any]) -> None:

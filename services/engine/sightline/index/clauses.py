@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from sightline.index.filters import All, Condition, Filter, Not, check_fields
+from sightline.index.filters import All, Condition, Filter, Not, Some, check_fields
+from sightline.index.geo import Area
 from sightline.index.values import moment
 from sightline.payload import FieldType
 
@@ -35,6 +36,31 @@ class TimeRange(msgspec.Struct, frozen=True, tag=True):
     high: datetime | None = None
 
 
+class WithinCircle(msgspec.Struct, frozen=True, tag=True):
+    """The field is a place at most `radius_m` metres away from another."""
+
+    field: str
+    lat: float
+    lon: float
+    radius_m: float
+
+
+class WithinArea(msgspec.Struct, frozen=True, tag=True):
+    """The field is a place between two latitudes and two longitudes, `west` below `east`; in degrees."""
+
+    field: str
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+class HasValue(msgspec.Struct, frozen=True, tag=True):
+    """The field is there, not null and not an empty list."""
+
+    field: str
+
+
 class HasId(msgspec.Struct, frozen=True, tag=True):
     """The point has one of these ids."""
 
@@ -59,7 +85,9 @@ class Never(msgspec.Struct, frozen=True, tag=True):
     clause: "Clause"
 
 
-Clause: TypeAlias = Match | NumberRange | TimeRange | HasId | Every | Either | Never
+Clause: TypeAlias = (
+    Match | NumberRange | TimeRange | WithinCircle | WithinArea | HasValue | HasId | Every | Either | Never
+)
 
 
 def clause_of(
@@ -88,6 +116,8 @@ def _lowered(filter: Filter, indexed: Mapping[str, FieldType]) -> Clause:
     match filter:
         case All(all=parts):
             return Every(tuple(_lowered(part, indexed) for part in parts))
+        case Some(any=parts):
+            return Either(tuple(_lowered(part, indexed) for part in parts))
         case Not(negated=inner):
             return Never(_lowered(inner, indexed))
         case Condition():
@@ -95,6 +125,24 @@ def _lowered(filter: Filter, indexed: Mapping[str, FieldType]) -> Clause:
 
 
 def _condition(condition: Condition, kind: FieldType) -> Clause:
+    field = condition.field
+    if condition.exists is not None:
+        return HasValue(field) if condition.exists else Never(HasValue(field))
+    if circle := condition.near:
+        return WithinCircle(field, circle.lat, circle.lon, circle.radius_m)
+    if area := condition.within:
+        return _area(field, area)
+    return _values(condition, kind)
+
+
+def _area(field: str, area: Area) -> Clause:
+    if area.west <= area.east:
+        return WithinArea(field, area.south, area.north, area.west, area.east)
+    halves = ((area.west, 180.0), (-180.0, area.east))
+    return Either(tuple(WithinArea(field, area.south, area.north, west, east) for west, east in halves))
+
+
+def _values(condition: Condition, kind: FieldType) -> Clause:
     values = condition.any if condition.eq is None else (condition.eq,)
     if values is None:
         return _range(condition, kind)

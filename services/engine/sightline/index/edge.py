@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -11,9 +10,10 @@ import numpy as np
 import qdrant_edge as edge
 from numpy.typing import NDArray
 
-from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
+from sightline.index.clauses import Clause
+from sightline.index.edge_filters import edge_filter
 from sightline.index.heap import return_free_memory
-from sightline.index.records import Hit, PointRecord, vector_bytes, vector_of
+from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.shard import (
     Change,
     DeletePoints,
@@ -83,26 +83,37 @@ class EdgeShard:
             return [_record(found) for found in shard.retrieve(list(ids), True, with_vectors)]
 
     def search(
-        self, vector: NDArray[np.float32], clause: Clause | None, *, limit: int, offset: int, exact: bool
+        self,
+        vector: NDArray[np.float32],
+        clause: Clause | None,
+        *,
+        limit: int,
+        offset: int,
+        exact: bool,
+        with_vectors: bool = False,
     ) -> list[Hit]:
         """The nearest points by cosine, best first."""
         request = edge.QueryRequest(
             query=edge.Query.Nearest(vector.tolist()),
-            filter=_filter(clause),
+            filter=edge_filter(clause),
             limit=limit,
             offset=offset,
             params=_EXACT if exact else _APPROXIMATE,
             with_payload=True,
+            with_vector=with_vectors,
         )
         with self._opened() as shard:
             found = shard.query(request)
-        return [Hit(str(point.id), point.score, point.payload or {}) for point in found]
+        return [Hit(str(one.id), one.score, one.payload or {}, _vector(one.vector)) for one in found]
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""
         direction = edge.Direction.Desc if descending else edge.Direction.Asc
         request = edge.ScrollRequest(
-            limit=limit, filter=_filter(clause), with_payload=True, order_by=edge.OrderBy(field, direction)
+            limit=limit,
+            filter=edge_filter(clause),
+            with_payload=True,
+            order_by=edge.OrderBy(field, direction),
         )
         with self._opened() as shard:
             return [_record(found) for found in shard.scroll(request)[0]]
@@ -110,7 +121,9 @@ class EdgeShard:
     def by_id(self, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
         """The first points in order of their ids, beyond `after`."""
         # The engine starts at an id, not after it.
-        request = edge.ScrollRequest(limit=limit + 1, filter=_filter(clause), with_payload=True, offset=after)
+        request = edge.ScrollRequest(
+            limit=limit + 1, filter=edge_filter(clause), with_payload=True, offset=after
+        )
         with self._opened() as shard:
             found = [_record(point) for point in shard.scroll(request)[0]]
         return [record for record in found if record.id != after][:limit]
@@ -118,7 +131,22 @@ class EdgeShard:
     def count(self, clause: Clause | None = None) -> int:
         """How many points match, exactly."""
         with self._opened() as shard:
-            return shard.count(edge.CountRequest(exact=True, filter=_filter(clause)))
+            return shard.count(edge.CountRequest(exact=True, filter=edge_filter(clause)))
+
+    def facet(self, field: str, clause: Clause | None, *, limit: int) -> list[ValueCount]:
+        """The commonest values of an indexed field, exactly counted."""
+        request = edge.FacetRequest(field, limit=limit, exact=True, filter=edge_filter(clause))
+        with self._opened() as shard:
+            return [ValueCount(hit.value, hit.count) for hit in shard.facet(request)]
+
+    def sample(self, limit: int) -> list[bytes]:
+        """Vectors of points picked at random, each at most once, as `vector_bytes`."""
+        request = edge.QueryRequest(
+            query=edge.Sample.Random, limit=limit, with_vector=True, with_payload=False
+        )
+        with self._opened() as shard:
+            found = shard.query(request)
+        return [vector_bytes(np.asarray(point.vector, dtype=np.float32)) for point in found]
 
     def size(self) -> ShardSize:
         """How large the shard is."""
@@ -208,6 +236,7 @@ def _payload_index(
     | edge.FloatIndexParams
     | edge.DatetimeIndexParams
     | edge.BoolIndexParams
+    | edge.GeoIndexParams
 ):
     """Read from the page cache: in memory they took more than compressed vectors, and were no quicker."""
     cold = edge.Memory.Cold
@@ -222,6 +251,8 @@ def _payload_index(
             return edge.DatetimeIndexParams(memory=cold)
         case FieldType.BOOL:
             return edge.BoolIndexParams(memory=cold)
+        case FieldType.GEO:
+            return edge.GeoIndexParams(memory=cold)
 
 
 def _point(point_id: str) -> edge.Filter:
@@ -230,42 +261,8 @@ def _point(point_id: str) -> edge.Filter:
 
 
 def _record(found: edge.Record) -> PointRecord:
-    vector = None if found.vector is None else vector_bytes(np.asarray(found.vector, dtype=np.float32))
-    return PointRecord(str(found.id), found.payload or {}, vector)
+    return PointRecord(str(found.id), found.payload or {}, _vector(found.vector))
 
 
-def _filter(clause: Clause | None) -> edge.Filter | None:
-    if clause is None:
-        return None
-    condition = _condition(clause)
-    return condition if isinstance(condition, edge.Filter) else edge.Filter(must=[condition])
-
-
-def _condition(clause: Clause) -> edge.FieldCondition | edge.HasIdCondition | edge.Filter:
-    match clause:
-        case Match(field, (value,)):
-            return edge.FieldCondition(field, match=_exactly(value))
-        case Match(field, values):
-            # Values of one match are of one type, which the checker cannot see.
-            return edge.FieldCondition(field, match=edge.MatchAny(list(values)))  # type: ignore[arg-type]
-        case NumberRange(field, low, high):
-            return edge.FieldCondition(field, range=edge.RangeFloat(gte=low, lte=high))
-        case TimeRange(field, low, high):
-            return edge.FieldCondition(field, range=edge.RangeDateTime(gte=_iso(low), lte=_iso(high)))
-        case HasId(ids):
-            return edge.HasIdCondition(set(ids))
-        case Every(clauses):
-            return edge.Filter(must=[_condition(inner) for inner in clauses])
-        case Either(clauses):
-            return edge.Filter(should=[_condition(inner) for inner in clauses])
-        case Never(inner):
-            return edge.Filter(must_not=[_condition(inner)])
-
-
-def _exactly(value: str | int | bool) -> edge.MatchValue:
-    # A Python bool would be taken for the integer it also is, and match nothing.
-    return edge.MatchValue(np.bool_(value) if isinstance(value, bool) else value)  # type: ignore[arg-type]
-
-
-def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
+def _vector(vector: object) -> bytes | None:
+    return None if vector is None else vector_bytes(np.asarray(vector, dtype=np.float32))

@@ -4,10 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.errors import ImageNotFound
 from sightline.index import (
     CollectionInfo,
     CollectionSpec,
+    FacetCount,
     Page,
     Point,
     ScoredPoint,
@@ -19,7 +23,15 @@ from sightline.index import (
 from sightline.index.checks import check_json, check_point_ids, check_settable, is_point_id, known_ids
 from sightline.index.edge_channel import EdgeChannel
 from sightline.index.filters import Filter, filter_json
-from sightline.index.records import field_types, point_record, scored_point, stored_point, vector_bytes
+from sightline.index.records import (
+    facet_counts,
+    field_types,
+    point_record,
+    scored_point,
+    stored_point,
+    vector_bytes,
+    vectors_of,
+)
 from sightline.payload import Source
 
 POINTS_PER_FRAME = 256
@@ -123,6 +135,7 @@ class EdgeClient:
             filter=_json(query.filter),
             exclude=known_ids(query.exclude),
             exact=query.exact,
+            with_vectors=query.with_vectors,
         )
         return [scored_point(hit) for hit in self._ask(request, wire.Hits).hits]
 
@@ -137,6 +150,18 @@ class EdgeClient:
     def count(self, collection: str, filter: Filter | None = None) -> int:
         """How many points match, exactly."""
         return self._ask(wire.Count(collection, _json(filter)), wire.Number).value
+
+    def facet(
+        self, collection: str, field: str, *, limit: int, filter: Filter | None = None
+    ) -> Sequence[FacetCount]:
+        """The commonest values of a field among points that match."""
+        request = wire.Facet(collection, field, limit, _json(filter))
+        return facet_counts(self._ask(request, wire.Values).counts)
+
+    def sample(self, collection: str, limit: int) -> NDArray[np.float32]:
+        """Vectors of points picked at random."""
+        reply = self._ask(wire.Sample(collection, limit), wire.Vectors)
+        return vectors_of(reply.vectors, reply.dimension)
 
     def optimize(self, collection: str) -> None:
         """Have HNSW built in the background; returns at once."""

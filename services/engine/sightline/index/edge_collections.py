@@ -14,6 +14,7 @@ from sightline.index.browsing import Listing
 from sightline.index.checks import (
     check_collection,
     check_dimension,
+    check_facet,
     check_limit,
     check_space,
     check_vector,
@@ -24,7 +25,7 @@ from sightline.index.edge import EdgeShard
 from sightline.index.edge_catalog import Entry
 from sightline.index.filters import Filter
 from sightline.index.open_shards import OpenShards, added_fields
-from sightline.index.records import CollectionRecord, Hit, PointRecord, vector_of
+from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_of
 from sightline.index.shard import (
     DeletePoints,
     IndexFields,
@@ -137,6 +138,7 @@ class EdgeCollections:
         filter: Filter | None,
         exclude: Sequence[str],
         exact: bool,
+        with_vectors: bool,
     ) -> list[Hit]:
         """The nearest points, best first."""
         check_limit(limit, offset)
@@ -145,7 +147,9 @@ class EdgeCollections:
             check_space(name, entry.space, space)
             check_vector(name, entry.dimension, vector)
             clause = clause_of(filter, entry.fields, exclude=exclude)
-            return shard.search(vector, clause, limit=limit, offset=offset, exact=exact)
+            return shard.search(
+                vector, clause, limit=limit, offset=offset, exact=exact, with_vectors=with_vectors
+            )
 
         return self.shards.read(name, ask)
 
@@ -166,6 +170,21 @@ class EdgeCollections:
     def count(self, name: str, filter: Filter | None) -> int:
         """How many points match."""
         return self.shards.read(name, lambda entry, shard: shard.count(clause_of(filter, entry.fields)))
+
+    def facet(self, name: str, field: str, *, limit: int, filter: Filter | None) -> list[ValueCount]:
+        """The commonest values of a field among points that match."""
+        check_limit(limit)
+
+        def ask(entry: Entry, shard: Shard) -> list[ValueCount]:
+            check_facet(field, entry.fields)
+            return shard.facet(field, clause_of(filter, entry.fields), limit=limit)
+
+        return self.shards.read(name, ask)
+
+    def sample(self, name: str, limit: int) -> tuple[int, list[bytes]]:
+        """The dimension, and vectors of random points."""
+        check_limit(limit)
+        return self.shards.read(name, lambda entry, shard: (entry.dimension, shard.sample(limit)))
 
     def optimize(self, name: str) -> None:
         """Have HNSW built in the background."""

@@ -1,5 +1,7 @@
 """What an index process does with a request."""
 
+from typing import TypeAlias
+
 import msgspec
 import structlog
 
@@ -11,6 +13,9 @@ from sightline.index.open_shards import IndexClosed
 from sightline.index.records import vector_of
 
 _log = structlog.get_logger(__name__)
+
+
+_Read: TypeAlias = wire.Search | wire.Browse | wire.Retrieve | wire.Count | wire.Facet | wire.Sample
 
 
 class EdgeService:
@@ -41,7 +46,9 @@ class EdgeService:
 
     def _reply(self, request: wire.Request) -> wire.Reply:
         match request:
-            case wire.Search() | wire.Browse() | wire.Retrieve() | wire.Count():
+            case (
+                wire.Search() | wire.Browse() | wire.Retrieve() | wire.Count() | wire.Facet() | wire.Sample()
+            ):
                 return self._read(request)
             case wire.EnsureCollection(name, space, dimension, fields):
                 return wire.Collections([self._collections.ensure(name, space, dimension, fields)])
@@ -67,7 +74,7 @@ class EdgeService:
                 pass
         return wire.Done()
 
-    def _read(self, request: wire.Search | wire.Browse | wire.Retrieve | wire.Count) -> wire.Reply:
+    def _read(self, request: _Read) -> wire.Reply:
         match request:
             case wire.Search():
                 hits = self._collections.search(
@@ -79,6 +86,7 @@ class EdgeService:
                     filter=_filter(request.filter),
                     exclude=request.exclude,
                     exact=request.exact,
+                    with_vectors=request.with_vectors,
                 )
                 return wire.Hits(hits)
             case wire.Browse(collection, sort, limit, cursor, filter):
@@ -90,6 +98,12 @@ class EdgeService:
                 return wire.Points(self._collections.retrieve(collection, ids, with_vectors=with_vectors))
             case wire.Count(collection, filter):
                 return wire.Number(self._collections.count(collection, _filter(filter)))
+            case wire.Facet(collection, field, limit, filter):
+                return wire.Values(
+                    self._collections.facet(collection, field, limit=limit, filter=_filter(filter))
+                )
+            case wire.Sample(collection, limit):
+                return wire.Vectors(*self._collections.sample(collection, limit))
 
 
 def _filter(json: bytes | None) -> Filter | None:

@@ -1,6 +1,6 @@
 """Points as the engines hold them: payloads as JSON objects, vectors as raw bytes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadRequest
-from sightline.index import CollectionInfo, Point, ScoredPoint, StoredPoint
+from sightline.index import CollectionInfo, FacetCount, Point, ScoredPoint, StoredPoint
 from sightline.payload import FieldType, Payload
 
 
@@ -21,11 +21,19 @@ class PointRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Hit(msgspec.Struct, frozen=True, array_like=True):
-    """A search result; `score` is a cosine."""
+    """A search result; `score` is a cosine, `vector` as in PointRecord."""
 
     id: str
     score: float
     payload: dict[str, Any]
+    vector: bytes | None = None
+
+
+class ValueCount(msgspec.Struct, frozen=True, array_like=True):
+    """A value of a field, and how many points have it."""
+
+    value: str | int | bool
+    count: int
 
 
 class CollectionRecord(msgspec.Struct, frozen=True):
@@ -55,6 +63,11 @@ def vector_of(data: bytes) -> NDArray[np.float32]:
     return np.frombuffer(data, dtype="<f4")
 
 
+def vectors_of(vectors: Sequence[bytes], dimension: int) -> NDArray[np.float32]:
+    """Read many back: shape (n, dimension), also if there are none."""
+    return np.stack([vector_of(one) for one in vectors]) if vectors else np.empty((0, dimension), np.float32)
+
+
 def point_record(point: Point) -> PointRecord:
     """A point to insert, as the engines take it."""
     return PointRecord(point.id, point.payload.model_dump(mode="json"), vector_bytes(point.vector))
@@ -68,7 +81,14 @@ def stored_point(record: PointRecord) -> StoredPoint:
 
 def scored_point(hit: Hit) -> ScoredPoint:
     """A search result read back."""
-    return ScoredPoint(hit.id, hit.score, Payload.model_validate(hit.payload))
+    vector = None if hit.vector is None else vector_of(hit.vector)
+    return ScoredPoint(hit.id, hit.score, Payload.model_validate(hit.payload), vector)
+
+
+def facet_counts(counts: Sequence[ValueCount]) -> list[FacetCount]:
+    """Counts of values, the commonest first; equally common ones in order of the values."""
+    found = [FacetCount(one.value, one.count) for one in counts]
+    return sorted(found, key=lambda one: (-one.count, one.value))
 
 
 def field_types(fields: Mapping[str, FieldType]) -> dict[str, FieldType]:

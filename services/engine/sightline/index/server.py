@@ -20,8 +20,9 @@ from tenacity import (
 )
 
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
-from sightline.index.clauses import Clause, Either, Every, HasId, Match, Never, NumberRange, TimeRange
-from sightline.index.records import CollectionRecord, Hit, PointRecord, vector_bytes, vector_of
+from sightline.index.clauses import Clause
+from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_bytes, vector_of
+from sightline.index.server_filters import server_filter
 from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, Tuning, VectorLayout
 from sightline.payload import FieldType
 from sightline.settings import Quantization
@@ -188,7 +189,7 @@ class QdrantServer:
 
     def delete_matching(self, name: str, clause: Clause) -> None:
         """Delete the points that match at the moment of deletion."""
-        filter = _filter(clause) or models.Filter()
+        filter = server_filter(clause) or models.Filter()
         with _translated(name):
             self._client.delete(name, models.FilterSelector(filter=filter), wait=True)
 
@@ -201,19 +202,21 @@ class QdrantServer:
         limit: int,
         offset: int,
         exact: bool,
+        with_vectors: bool = False,
     ) -> list[Hit]:
         """The nearest points by cosine, best first."""
         with _translated(name):
             found = self._client.query_points(
                 name,
                 query=vector.tolist(),
-                query_filter=_filter(clause),
+                query_filter=server_filter(clause),
                 search_params=_EXACT if exact else _APPROXIMATE,
                 limit=limit,
                 offset=offset,
                 with_payload=True,
+                with_vectors=with_vectors,
             )
-        return [Hit(str(point.id), point.score, point.payload or {}) for point in found.points]
+        return [Hit(str(one.id), one.score, one.payload or {}, _vector(one.vector)) for one in found.points]
 
     def by_time(
         self, name: str, field: str, *, descending: bool, clause: Clause, limit: int
@@ -222,20 +225,40 @@ class QdrantServer:
         direction = models.Direction.DESC if descending else models.Direction.ASC
         order = models.OrderBy(key=field, direction=direction)
         with _translated(name):
-            found, _ = self._client.scroll(name, _filter(clause), limit=limit, order_by=order)
+            found, _ = self._client.scroll(name, server_filter(clause), limit=limit, order_by=order)
         return [_record(record) for record in found]
 
     def by_id(self, name: str, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
         """The first points in order of their ids, beyond `after`."""
         with _translated(name):
             # The server starts at an id, not after it.
-            found, _ = self._client.scroll(name, _filter(clause), limit=limit + 1, offset=after)
+            found, _ = self._client.scroll(name, server_filter(clause), limit=limit + 1, offset=after)
         return [_record(record) for record in found if record.id != after][:limit]
 
     def count(self, name: str, clause: Clause | None = None) -> int:
         """How many points match, exactly."""
         with _translated(name):
-            return self._client.count(name, count_filter=_filter(clause), exact=True).count
+            return self._client.count(name, count_filter=server_filter(clause), exact=True).count
+
+    def facet(self, name: str, field: str, clause: Clause | None, *, limit: int) -> list[ValueCount]:
+        """The commonest values of an indexed field, exactly counted."""
+        with _translated(name):
+            found = self._client.facet(
+                name, field, facet_filter=server_filter(clause), limit=limit, exact=True
+            )
+        return [ValueCount(hit.value, hit.count) for hit in found.hits]
+
+    def sample(self, name: str, limit: int) -> list[bytes]:
+        """Vectors of points picked at random, each at most once, as `vector_bytes`."""
+        with _translated(name):
+            found = self._client.query_points(
+                name,
+                query=models.SampleQuery(sample=models.Sample.RANDOM),
+                limit=limit,
+                with_payload=False,
+                with_vectors=True,
+            )
+        return [vector_bytes(np.asarray(point.vector, dtype=np.float32)) for point in found.points]
 
     def close(self) -> None:
         """Close the client."""
@@ -303,38 +326,13 @@ def _quantization_of(config: models.QuantizationConfig | None) -> Quantization:
 
 
 def _record(record: models.Record) -> PointRecord:
-    vector = None if record.vector is None else vector_bytes(np.asarray(record.vector, dtype=np.float32))
-    return PointRecord(str(record.id), record.payload or {}, vector)
+    return PointRecord(str(record.id), record.payload or {}, _vector(record.vector))
+
+
+def _vector(vector: object) -> bytes | None:
+    return None if vector is None else vector_bytes(np.asarray(vector, dtype=np.float32))
 
 
 def _points(ids: Sequence[str]) -> models.Filter:
     # To change points by id, the server refuses as a whole when one of them has been deleted.
     return models.Filter(must=[models.HasIdCondition(has_id=list(ids))])
-
-
-def _filter(clause: Clause | None) -> models.Filter | None:
-    if clause is None:
-        return None
-    condition = _condition(clause)
-    return condition if isinstance(condition, models.Filter) else models.Filter(must=[condition])
-
-
-def _condition(clause: Clause) -> models.FieldCondition | models.HasIdCondition | models.Filter:
-    match clause:
-        case Match(field, (value,)):
-            return models.FieldCondition(key=field, match=models.MatchValue(value=value))
-        case Match(field, values):
-            # Values of one match are of one type, which the checker cannot see.
-            return models.FieldCondition(key=field, match=models.MatchAny(any=list(values)))  # type: ignore[arg-type]
-        case NumberRange(field, low, high):
-            return models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
-        case TimeRange(field, low, high):
-            return models.FieldCondition(key=field, range=models.DatetimeRange(gte=low, lte=high))
-        case HasId(ids):
-            return models.HasIdCondition(has_id=list(ids))
-        case Every(clauses):
-            return models.Filter(must=[_condition(inner) for inner in clauses])
-        case Either(clauses):
-            return models.Filter(should=[_condition(inner) for inner in clauses])
-        case Never(inner):
-            return models.Filter(must_not=[_condition(inner)])

@@ -4,10 +4,14 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.errors import BadRequest, CollectionNotFound, FieldNotIndexed, ImageNotFound
 from sightline.index import (
     CollectionInfo,
     CollectionSpec,
+    FacetCount,
     Page,
     Point,
     ScoredPoint,
@@ -19,6 +23,7 @@ from sightline.index.browsing import Listing
 from sightline.index.checks import (
     check_collection,
     check_dimension,
+    check_facet,
     check_json,
     check_limit,
     check_point_ids,
@@ -31,7 +36,15 @@ from sightline.index.checks import (
 )
 from sightline.index.clauses import Clause, clause_of
 from sightline.index.filters import Filter
-from sightline.index.records import CollectionRecord, PointRecord, point_record, scored_point, stored_point
+from sightline.index.records import (
+    CollectionRecord,
+    PointRecord,
+    facet_counts,
+    point_record,
+    scored_point,
+    stored_point,
+    vectors_of,
+)
 from sightline.index.server import QdrantServer
 from sightline.index.server_sources import ServerSources
 from sightline.index.tuning import Tuning
@@ -167,6 +180,7 @@ class ServerIndex:
             limit=query.limit,
             offset=query.offset,
             exact=query.exact,
+            with_vectors=query.with_vectors,
         )
         return [scored_point(hit) for hit in hits]
 
@@ -186,6 +200,21 @@ class ServerIndex:
     def count(self, collection: str, filter: Filter | None = None) -> int:
         """How many points match, exactly."""
         return self._server.count(collection, clause_of(filter, self._known(collection).fields))
+
+    def facet(
+        self, collection: str, field: str, *, limit: int, filter: Filter | None = None
+    ) -> Sequence[FacetCount]:
+        """The commonest values of a field among points that match."""
+        check_limit(limit)
+        fields = self._known(collection).fields
+        check_facet(field, fields)
+        return facet_counts(self._server.facet(collection, field, clause_of(filter, fields), limit=limit))
+
+    def sample(self, collection: str, limit: int) -> NDArray[np.float32]:
+        """Vectors of points picked at random."""
+        check_limit(limit)
+        dimension = self._known(collection).dimension
+        return vectors_of(self._server.sample(collection, limit), dimension)
 
     def optimize(self, collection: str) -> None:
         """Check that the collection is there: the server builds HNSW by itself."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.index.clauses import Clause
-from sightline.index.records import Hit, PointRecord
+from sightline.index.records import Hit, PointRecord, ValueCount
 from sightline.payload import FieldType
 
 
@@ -81,7 +81,14 @@ class Shard(Protocol):
         """Read points by id."""
 
     def search(
-        self, vector: NDArray[np.float32], clause: Clause | None, *, limit: int, offset: int, exact: bool
+        self,
+        vector: NDArray[np.float32],
+        clause: Clause | None,
+        *,
+        limit: int,
+        offset: int,
+        exact: bool,
+        with_vectors: bool = False,
     ) -> list[Hit]:
         """The nearest points by cosine, best first; `exact` compares with every original vector."""
 
@@ -93,6 +100,12 @@ class Shard(Protocol):
 
     def count(self, clause: Clause | None = None) -> int:
         """How many points match, exactly."""
+
+    def facet(self, field: str, clause: Clause | None, *, limit: int) -> list[ValueCount]:
+        """The commonest values of an indexed field, exactly counted."""
+
+    def sample(self, limit: int) -> list[bytes]:
+        """Vectors of points picked at random, each at most once, as `vector_bytes`."""
 
     def size(self) -> ShardSize:
         """How large the shard is; cheap."""

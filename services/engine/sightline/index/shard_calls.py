@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from sightline.index.clauses import Clause
-from sightline.index.records import Hit, PointRecord
+from sightline.index.records import Hit, PointRecord, ValueCount
 from sightline.index.shard import Change, ShardSize
 
 
@@ -31,6 +31,7 @@ class Nearest(msgspec.Struct, tag=True):
     limit: int
     offset: int
     exact: bool
+    with_vectors: bool
 
 
 class ByTime(msgspec.Struct, tag=True):
@@ -56,6 +57,20 @@ class Count(msgspec.Struct, tag=True):
     clause: Clause | None
 
 
+class Facet(msgspec.Struct, tag=True):
+    """The commonest values of a field; answered by Values."""
+
+    field: str
+    clause: Clause | None
+    limit: int
+
+
+class Sample(msgspec.Struct, tag=True):
+    """Vectors of random points; answered by Vectors."""
+
+    limit: int
+
+
 class Size(msgspec.Struct, tag=True):
     """How large the shard is; answered by ShardSize."""
 
@@ -68,7 +83,7 @@ class Close(msgspec.Struct, tag=True):
     """Flush and release the shard; answered by Done, the last reply."""
 
 
-Call: TypeAlias = Apply | Retrieve | Nearest | ByTime | ById | Count | Size | Flush | Close
+Call: TypeAlias = Apply | Retrieve | Nearest | ByTime | ById | Count | Facet | Sample | Size | Flush | Close
 
 
 class Done(msgspec.Struct, tag=True):
@@ -93,10 +108,22 @@ class Counted(msgspec.Struct, tag=True):
     value: int
 
 
+class Values(msgspec.Struct, tag=True):
+    """Values and their counts."""
+
+    counts: list[ValueCount]
+
+
+class Vectors(msgspec.Struct, tag=True):
+    """Vectors as raw bytes."""
+
+    vectors: list[bytes]
+
+
 class Failed(msgspec.Struct, tag=True):
     """The engine failed, and what it said."""
 
     reason: str
 
 
-Reply: TypeAlias = Done | Found | Ranked | Counted | ShardSize | Failed
+Reply: TypeAlias = Done | Found | Ranked | Counted | Values | Vectors | ShardSize | Failed

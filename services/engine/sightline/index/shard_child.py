@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sightline.index import shard_calls as calls
 from sightline.index.clauses import Clause
 from sightline.index.frames import MAX_LENGTH, receive_frame, send_frame
-from sightline.index.records import Hit, PointRecord, vector_bytes
+from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes
 from sightline.index.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
 
 STOP_TIMEOUT_S = 20.0
@@ -55,10 +55,17 @@ class ShardChild:
         return self._ask(calls.Retrieve(ids, with_vectors), calls.Found).points
 
     def search(
-        self, vector: NDArray[np.float32], clause: Clause | None, *, limit: int, offset: int, exact: bool
+        self,
+        vector: NDArray[np.float32],
+        clause: Clause | None,
+        *,
+        limit: int,
+        offset: int,
+        exact: bool,
+        with_vectors: bool = False,
     ) -> list[Hit]:
         """The nearest points by cosine, best first."""
-        call = calls.Nearest(vector_bytes(vector), clause, limit, offset, exact)
+        call = calls.Nearest(vector_bytes(vector), clause, limit, offset, exact, with_vectors)
         return self._ask(call, calls.Ranked).hits
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
@@ -72,6 +79,14 @@ class ShardChild:
     def count(self, clause: Clause | None = None) -> int:
         """How many points match, exactly."""
         return self._ask(calls.Count(clause), calls.Counted).value
+
+    def facet(self, field: str, clause: Clause | None, *, limit: int) -> list[ValueCount]:
+        """The commonest values of an indexed field, exactly counted."""
+        return self._ask(calls.Facet(field, clause, limit), calls.Values).counts
+
+    def sample(self, limit: int) -> list[bytes]:
+        """Vectors of points picked at random, each at most once, as `vector_bytes`."""
+        return self._ask(calls.Sample(limit), calls.Vectors).vectors
 
     def size(self) -> ShardSize:
         """How large the shard is."""

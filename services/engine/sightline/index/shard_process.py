@@ -54,8 +54,15 @@ def _serve(channel: socket.socket, shard: EdgeShard) -> None:
 
 def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
     match call:
-        case calls.Nearest(vector, clause, limit, offset, exact):
-            hits = shard.search(vector_of(vector), clause, limit=limit, offset=offset, exact=exact)
+        case calls.Nearest():
+            hits = shard.search(
+                vector_of(call.vector),
+                call.clause,
+                limit=call.limit,
+                offset=call.offset,
+                exact=call.exact,
+                with_vectors=call.with_vectors,
+            )
             return calls.Ranked(hits)
         case calls.Apply(changes):
             shard.apply(changes)
@@ -67,6 +74,10 @@ def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
             return calls.Found(shard.by_id(clause, after=after, limit=limit))
         case calls.Count(clause):
             return calls.Counted(shard.count(clause))
+        case calls.Facet(field, clause, limit):
+            return calls.Values(shard.facet(field, clause, limit=limit))
+        case calls.Sample(limit):
+            return calls.Vectors(shard.sample(limit))
         case calls.Size():
             return shard.size()
         case calls.Flush():

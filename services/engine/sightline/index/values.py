@@ -102,6 +102,8 @@ def scalar_fits(value: bool | int | float | str, kind: FieldType) -> bool:
             return isinstance(value, int | float) and not isinstance(value, bool)
         case FieldType.DATETIME:
             return isinstance(value, str) and _is_moment(value)
+        case FieldType.GEO:
+            return False
 
 
 def bound_fits(value: int | float | datetime, kind: FieldType) -> bool:

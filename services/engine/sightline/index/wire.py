@@ -7,7 +7,7 @@ import msgspec
 from sightline import errors
 from sightline.errors import SightlineError, Unavailable
 from sightline.index import SortKey
-from sightline.index.records import CollectionRecord, Hit, PointRecord
+from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount
 from sightline.payload import FieldType
 
 
@@ -91,6 +91,7 @@ class Search(msgspec.Struct, tag=True):
     filter: bytes | None
     exclude: list[str]
     exact: bool
+    with_vectors: bool
 
 
 class Browse(msgspec.Struct, tag=True):
@@ -108,6 +109,22 @@ class Count(msgspec.Struct, tag=True):
 
     collection: str
     filter: bytes | None
+
+
+class Facet(msgspec.Struct, tag=True):
+    """The commonest values of a field; answered by Values."""
+
+    collection: str
+    field: str
+    limit: int
+    filter: bytes | None
+
+
+class Sample(msgspec.Struct, tag=True):
+    """Vectors of random points; answered by Vectors."""
+
+    collection: str
+    limit: int
 
 
 class Optimize(msgspec.Struct, tag=True):
@@ -130,6 +147,8 @@ Request: TypeAlias = (
     | Search
     | Browse
     | Count
+    | Facet
+    | Sample
     | Optimize
 )
 
@@ -169,6 +188,19 @@ class Number(msgspec.Struct, tag=True):
     value: int
 
 
+class Values(msgspec.Struct, tag=True):
+    """Values and their counts."""
+
+    counts: list[ValueCount]
+
+
+class Vectors(msgspec.Struct, tag=True):
+    """Vectors as raw bytes."""
+
+    dimension: int
+    vectors: list[bytes]
+
+
 class Failed(msgspec.Struct, tag=True):
     """The request was refused: the class of the error, its sentence and its attributes."""
 
@@ -177,7 +209,7 @@ class Failed(msgspec.Struct, tag=True):
     attributes: dict[str, Any]
 
 
-Reply: TypeAlias = Done | Collections | Points | Gone | Hits | Number | Failed
+Reply: TypeAlias = Done | Collections | Points | Gone | Hits | Number | Values | Vectors | Failed
 
 
 def failed(error: SightlineError) -> Failed:

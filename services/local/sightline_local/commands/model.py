@@ -1,4 +1,4 @@
-"""`sightline model build|info|verify`."""
+"""`sightline model build|calibrate|info|verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -55,6 +55,28 @@ def build(
         print_json(artifact.manifest.model_dump(mode="json", exclude={"files"}))
     else:
         console.print(f"{artifact.manifest.name}: space {artifact.manifest.space}, in {artifact.path}")
+
+
+@app.command()
+def calibrate(
+    folder: ArtifactFolder,
+    pictures: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="Pictures with captions: photo.jpg and photo.txt."),
+    ],
+    json: AsJson = False,
+) -> None:
+    """Fit what `relevance` means for a model, on captioned pictures; a service reads it when it starts."""
+    from sightline_embedder.models.calibrate import calibrate_artifact
+
+    console = Console(stderr=True)
+    calibration = calibrate_artifact(
+        folder, pictures, progress=lambda line: console.print(f"  {line}", style="dim")
+    ).model_dump(mode="json")
+    if json:
+        print_json(calibration)
+    else:
+        print_table(("field", "value"), [(name, str(value)) for name, value in calibration.items()])
 
 
 @app.command()

@@ -17,15 +17,27 @@ def print_json(value: Any) -> None:
 
 
 def print_hits(response: Any) -> None:
-    """A search's hits as a ranked table, its warnings on standard error."""
+    """A search's hits as a ranked table, its warnings on standard error.
+
+    Hits that are explained have a column for each part of the query, with what it adds to the score.
+    """
+    hits = response["hits"]
+    explained = max((len(hit["parts"] or ()) for hit in hits), default=0)
     rows = []
-    for rank, hit in enumerate(response["hits"], 1):
+    for rank, hit in enumerate(hits, 1):
         image = hit["image"]
+        added = [f"{part['contribution']:+.3f}" for part in hit["parts"] or ()]
         size = f"{image['width']}x{image['height']}"
-        rows.append((str(rank), f"{hit['score']:.3f}", source_name(image["sources"]), size, image["id"]))
-    print_table(("rank", "score", "picture", "size", "id"), rows)
-    for warning in response["warnings"]:
-        Console(stderr=True).print(f"[yellow]{warning['detail']}")
+        name = source_name(image["sources"])
+        figures = (f"{hit['relevance']:.2f}", f"{hit['score']:.3f}")
+        rows.append((str(rank), *figures, *added, name, size, image["id"]))
+    parts = [f"part {number}" for number in range(1, explained + 1)]
+    print_table(("rank", "relevance", "score", *parts, "picture", "size", "id"), rows)
+    notes = [warning["detail"] for warning in response["warnings"]]
+    if response["no_good_match"]:
+        notes.append("Nothing stands out: what you look for may not be there.")
+    for note in notes:
+        Console(stderr=True).print(f"[yellow]{note}")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

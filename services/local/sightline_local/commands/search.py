@@ -1,7 +1,10 @@
 """`sightline search` and `sightline similar`."""
 
+import base64
+import json as json_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +19,14 @@ from sightline_local.commands.options import (
 )
 from sightline_local.commands.output import print_hits, print_json
 
+_UNLIKE_WEIGHT = -0.5
+
+MinRelevance = Annotated[
+    float | None,
+    typer.Option(min=0, max=1, help="Leave out hits that are less sure; 0.5 keeps what stands out."),
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Show what each part of the query has in each hit.")]
+
 
 def search(
     text: Annotated[
@@ -24,34 +35,94 @@ def search(
     image: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Search by a picture.")
     ] = None,
+    like: Annotated[list[str] | None, typer.Option(metavar="ID", help="Like a stored picture.")] = None,
+    unlike: Annotated[list[str] | None, typer.Option(metavar="ID", help="Unlike a stored picture.")] = None,
+    box: Annotated[
+        str | None,
+        typer.Option(
+            metavar="L,T,R,B",
+            help="Only this part of the picture, or the first --like: four numbers from 0 to 1.",
+        ),
+    ] = None,
     limit: Limit = 10,
+    min_relevance: MinRelevance = None,
     filter: FilterJson = None,
+    explain: Explain = False,
     collection: Collection = None,
     url: Url = DEFAULT_URL,
     json: AsJson = False,
 ) -> None:
-    """Find pictures by words, by a picture, or by both."""
-    if text is None and image is None:
-        raise typer.BadParameter("give a text, or a picture with --image")
-    api = client(url)
-    if image is None:
-        parameters = {"q": text, "limit": limit, "filter": filter, "collection": collection}
-        response = api.get("/v1/search", parameters)
-    else:
-        path = "/v1/search/image" + (f"?collection={collection}" if collection else "")
-        response = api.upload_one(path, image, {"q": text, "limit": limit, "filter": filter})
+    """Find pictures by words, by pictures, or by both."""
+    pictures = _pictures(image, like or [], unlike or [], _sides(box))
+    parts = [*_texts(text, beside_others=bool(pictures)), *pictures]
+    if not parts:
+        raise typer.BadParameter("give a text, a picture with --image, or a stored one with --like")
+    body: dict[str, Any] = {
+        "query": parts,
+        "limit": limit,
+        "min_relevance": min_relevance,
+        "explain": explain,
+        "collection": collection,
+    }
+    if filter is not None:
+        body["filter"] = _json_value(filter)
+    response = client(url).post("/v1/search", body)
     print_json(response) if json else print_hits(response)
 
 
 def similar(
     image_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a stored picture.")],
     limit: Limit = 10,
+    min_relevance: MinRelevance = None,
     filter: FilterJson = None,
     collection: Collection = None,
     url: Url = DEFAULT_URL,
     json: AsJson = False,
 ) -> None:
     """Find pictures like a stored one."""
-    parameters = {"limit": limit, "filter": filter, "collection": collection}
+    parameters = {
+        "limit": limit,
+        "min_relevance": min_relevance,
+        "filter": filter,
+        "collection": collection,
+    }
     response = client(url).get(f"/v1/images/{image_id}/similar", parameters)
     print_json(response) if json else print_hits(response)
+
+
+def _texts(text: str | None, *, beside_others: bool) -> list[dict[str, Any]]:
+    if text is None:
+        return []
+    from sightline_api.grammar import parse_query  # not needed to search by pictures, and slow to import
+
+    return [part.model_dump() for part in parse_query(text, beside_others=beside_others)]
+
+
+def _pictures(
+    image: Path | None, like: Sequence[str], unlike: Sequence[str], box: Sequence[float] | None
+) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = []
+    if image is not None:
+        parts.append({"image_base64": base64.b64encode(image.read_bytes()).decode()})
+    parts += [{"image_id": image_id} for image_id in like]
+    if box is not None:
+        if not parts:
+            raise typer.BadParameter("--box is a part of a picture: give one with --image or --like")
+        parts[0]["box"] = list(box)
+    return parts + [{"image_id": image_id, "weight": _UNLIKE_WEIGHT} for image_id in unlike]
+
+
+def _sides(box: str | None) -> list[float] | None:
+    if box is None:
+        return None
+    try:
+        return [float(side) for side in box.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"--box takes four numbers with commas between, not '{box}'") from error
+
+
+def _json_value(text: str) -> Any:
+    try:
+        return json_module.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--filter is not JSON: {error}") from error

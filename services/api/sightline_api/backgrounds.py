@@ -1,0 +1,63 @@
+"""Random samples of collections, which queries are held against."""
+
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.encoder.calibration import Background
+from sightline.index import VectorIndex
+
+SAMPLE = 1_000
+"""Points; their median is known to a thirtieth of a standard deviation."""
+_KEPT_S = 300.0
+_SMALL_KEPT_S = 5.0
+"""A collection that is smaller than a sample may be growing fast."""
+
+
+@dataclass(frozen=True)
+class _Sample:
+    vectors: NDArray[np.float32]
+    points: int
+    until: float
+
+
+class Backgrounds:
+    """Keeps a sample of each collection and takes it anew in time. Safe to use from several threads."""
+
+    def __init__(self, index: VectorIndex) -> None:
+        self._index = index
+        self._samples: dict[str, _Sample] = {}
+        self._taking = Lock()
+
+    def of(self, collection: str, vector: NDArray[np.float32]) -> Background:
+        """The background of a query, whose unit vector is float32 of shape (dimension,)."""
+        sample = self._sample(collection, len(vector))
+        return Background.of(sample.vectors @ vector, sample.points)
+
+    def _sample(self, collection: str, dimension: int) -> _Sample:
+        kept = self._samples.get(collection)
+        usable = kept is not None and kept.vectors.shape[1] == dimension
+        if kept is not None and usable and kept.until > monotonic():
+            return kept
+        # While one query takes a new sample, others go on with the old one.
+        if self._taking.acquire(blocking=not usable):
+            try:
+                return self._taken(collection)
+            finally:
+                self._taking.release()
+        assert kept is not None
+        return kept
+
+    def _taken(self, collection: str) -> _Sample:
+        vectors = self._index.sample(collection, SAMPLE)
+        whole = len(vectors) < SAMPLE
+        sample = _Sample(
+            vectors,
+            points=len(vectors) if whole else self._index.count(collection),
+            until=monotonic() + (_SMALL_KEPT_S if whole else _KEPT_S),
+        )
+        self._samples[collection] = sample
+        return sample

@@ -1,0 +1,46 @@
+"""How sure one can be of a query's hits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sightline.encoder.calibration import Calibration, ExtremeValueCurve, share_of_words
+from sightline.index import ScoredPoint
+from sightline_api.backgrounds import Backgrounds
+from sightline_api.query import EncodedQuery
+
+STANDS_OUT = 0.5
+"""Relevance from which a hit is more likely what was asked for than not."""
+
+
+class Relevance:
+    """Reads scores against their backgrounds. Safe to use from several threads."""
+
+    def __init__(
+        self, calibration: Calibration | None, vocabulary: NDArray[np.float32], backgrounds: Backgrounds
+    ) -> None:
+        """`vocabulary` are the vectors of ordinary words, shape (w, dimension).
+
+        Without a calibration, or for words without a vocabulary, the figures are rough.
+        """
+        self._calibration = calibration
+        self._vocabulary = vocabulary
+        self._backgrounds = backgrounds
+
+    def of(self, collection: str, query: EncodedQuery, points: Sequence[ScoredPoint]) -> list[float]:
+        """The relevance of each point, from 0 to 1; points come with their vectors."""
+        if not points:
+            return []
+        background = self._backgrounds.of(collection, query.vector)
+        scores = np.array([point.score for point in points], dtype=np.float32)
+        if self._calibration is None or (query.is_mostly_text and not len(self._vocabulary)):
+            judged = ExtremeValueCurve().relevance(scores, background)
+        elif query.is_mostly_text:
+            vectors = np.stack([point.vector for point in points if point.vector is not None])
+            shares = share_of_words(vectors @ self._vocabulary.T, scores)
+            judged = self._calibration.text.relevance(shares, background)
+        else:
+            judged = self._calibration.picture.relevance(scores, background)
+        relevance: list[float] = judged.tolist()
+        return relevance
