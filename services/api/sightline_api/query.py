@@ -71,7 +71,7 @@ class EncodedQuery:
         if near.max() > far.max():
             decided[near.argmax()] = near.max()
         else:
-            decided[far.argmax()] = -(far.max() ** 2)
+            decided[far.argmax()] = -far.max()
         return decided
 
 

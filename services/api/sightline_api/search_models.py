@@ -163,7 +163,7 @@ class PartScore(BaseModel):
 
 class Hit(BaseModel):
     """One result; `score` is the cosine of its vector with the query's (with the strategy best_score: with
-    the nearest positive part, or minus the square of that with the nearest negative one if it is nearer).
+    the nearest positive part, or minus that with the nearest negative one where it is nearer).
 
     `relevance`, from 0 to 1, says how sure one can be that it is what the query asked for: the score
     read against those of the collection's other pictures. From 0.5 on it stands out. `parts`, in the order

@@ -532,9 +532,9 @@ def test_diversity_puts_likenesses_behind(index: VectorIndex, collection: str, m
     twin = make_point(100, vector=(near / np.linalg.norm(near)).astype(np.float32))
     index.insert(collection, [*points, twin])
 
-    plain = list(scored(index, collection, query(points[0], 30)))
-    spread = scored(index, collection, query(points[0], 30, diversity=0.7))
-    alone = list(scored(index, collection, query(points[0], 30, diversity=1e-6)))
+    plain = list(scored(index, collection, query(points[0], 31)))
+    spread = scored(index, collection, query(points[0], 31, diversity=0.7))
+    alone = list(scored(index, collection, query(points[0], 31, diversity=1e-6)))
 
     assert plain[:2] == [points[0].id, twin.id]
     assert next(iter(spread)) == points[0].id
@@ -563,9 +563,10 @@ def test_the_best_score_is_that_of_the_nearest_example(
         for point in points:
             best = float((near @ point.vector).max())
             worst = -1.0 if negatives is None else float((negatives @ point.vector).max())
-            expected[point.id] = best if best > worst else -(worst**2)
-        assert found == pytest.approx(expected, abs=1e-4)
-        assert list(found.values()) == sorted(found.values(), reverse=True)
+            expected[point.id] = (best > worst, best if best > worst else -worst)
+        assert found == pytest.approx({one: score for one, (_, score) in expected.items()}, abs=1e-4)
+        in_order = [(near, round(score, 4)) for near, score in (expected[one] for one in found)]
+        assert in_order == sorted(in_order, reverse=True)
         assert {points[3].id, points[7].id} == set(list(found)[:2])
     with pytest.raises(BadRequest, match="something to be like"):
         index.search(collection, query(points[0], 10, positives=near[:0]))

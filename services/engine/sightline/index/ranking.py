@@ -26,8 +26,9 @@ class Diverse(msgspec.Struct, frozen=True, tag=True):
 
 
 class BestScore(msgspec.Struct, frozen=True, tag=True):
-    """By the cosine with the nearest positive vector, or minus the square of that with the nearest negative
-    one where it is nearer. Scores are these."""
+    """By the cosine with the nearest positive vector; where a negative one is nearer, behind all others, the
+    nearer to it the further. Scores are the cosine with the nearest positive vector, or minus that with the
+    nearest negative one."""
 
     positives: tuple[bytes, ...]
     negatives: tuple[bytes, ...]
@@ -37,6 +38,7 @@ Ranking: TypeAlias = Nearest | Diverse | BestScore
 
 
 def best_score_of(reported: float) -> float:
-    """A BestScore from what engines report of it: x as (x / (1 + |x|) + 1) / 2."""
-    half = 2 * reported - 1
-    return half / (1 - abs(half))
+    """A BestScore from what engines report: (x / (1 + |x|) + 1) / 2 for a cosine x, or minus that."""
+    half = 2 * abs(reported) - 1
+    cosine = half / (1 - abs(half))
+    return cosine if reported >= 0 else -cosine
