@@ -60,8 +60,8 @@ def test_a_query_is_the_normalised_weighted_sum_of_its_texts(queries: QueryEncod
 
     cat, mat = encoder.encode_texts(["a cat", "a mat"])
     wanted = 3 * cat - 0.5 * mat
-    np.testing.assert_allclose(query.vector, wanted / np.linalg.norm(wanted), atol=1e-5)
-    assert query.vector.dtype == np.float32
+    np.testing.assert_allclose(query.aims[0].vector, wanted / np.linalg.norm(wanted), atol=1e-5)
+    assert query.aims[0].vector.dtype == np.float32
 
 
 def test_weights_that_cancel_leave_nothing(queries: QueryEncoder) -> None:
@@ -87,7 +87,9 @@ def test_queries_at_once_get_the_vectors_of_their_own_texts(queries: QueryEncode
     wanted = encoder.encode_texts(texts)
 
     with ThreadPoolExecutor(24) as pool:
-        got = list(pool.map(lambda text: queries.encode("images", [TextPart(text=text)]).vector, texts))
+        got = list(
+            pool.map(lambda text: queries.encode("images", [TextPart(text=text)]).aims[0].vector, texts)
+        )
 
     np.testing.assert_allclose(np.stack(got), wanted, atol=1e-5)
 
@@ -105,9 +107,27 @@ def test_contributions_of_the_parts_add_up_to_the_cosine(queries: QueryEncoder, 
     others = encoder.encode_texts(["a red bicycle", "the sea", "a cat on a mat"])
 
     query = queries.encode("images", parts)
-    scores = query.part_scores(others)
-    contributions = query.contributions(scores)
+    for other in others:
+        scores = query.part_scores(other)
+        contributions = query.contributions(scores)
+        assert contributions.sum() == pytest.approx(other @ query.aims[0].vector, abs=1e-5)
+        assert scores[0] == pytest.approx(other @ encoder.encode_texts(["a cat"])[0], abs=1e-5)
+        assert (np.sign(contributions) == np.sign(scores) * [1, -1, 1]).all()
 
-    np.testing.assert_allclose(contributions.sum(1), others @ query.vector, atol=1e-5)
-    np.testing.assert_allclose(scores[:, 0], others @ encoder.encode_texts(["a cat"])[0], atol=1e-5)
-    assert (np.sign(contributions) == np.sign(scores) * [1, -1, 1]).all()
+
+def test_with_the_best_score_one_part_decides(queries: QueryEncoder, encoder: Encoder) -> None:
+    parts = [TextPart(text="a cat"), TextPart(text="a dog"), TextPart(text="a mat", weight=-3)]
+
+    query = queries.encode("images", parts, "best_score")
+    cat, dog, mat = encoder.encode_texts(["a cat", "a dog", "a mat"])
+
+    assert query.contributions(query.part_scores(dog)) == pytest.approx([0, 1, 0], abs=1e-4)
+    assert query.contributions(query.part_scores(mat)) == pytest.approx([0, 0, -1], abs=1e-4)
+    np.testing.assert_allclose(query.positives, [cat, dog], atol=1e-5)
+    np.testing.assert_allclose(query.negatives, [mat], atol=1e-5)
+    assert [aim.is_text for aim in query.aims] == [True, True]
+
+
+def test_parts_that_cancel_out_in_a_sum_do_not_for_the_best_score(queries: QueryEncoder) -> None:
+    parts = [TextPart(text="a cat"), TextPart(text="a cat", weight=-1)]
+    assert queries.encode("images", parts, "best_score").positives.shape[0] == 1

@@ -138,9 +138,8 @@ class Shards:
         told = body["query"]
         if isinstance(told, dict) and "sample" in told:
             return self._sample(name, body)
-        vector = told["nearest"] if isinstance(told, dict) else told
         request = edge.QueryRequest(
-            query=edge.Query.Nearest(vector),
+            query=_query(told),
             filter=_filter(body.get("filter")),
             limit=body["limit"],
             offset=body.get("offset") or 0,
@@ -150,8 +149,6 @@ class Shards:
         )
         with self._lock:
             found = self._named(name)
-            if len(vector) != found.about["vectors"]["size"]:
-                raise Refused(400, "Wrong input: Vector dimension error")
             return [
                 _record(one) | {"version": one.version, "score": one.score}
                 for one in found.shard.query(request)
@@ -225,6 +222,18 @@ class Shards:
 def _record(found: edge.Record) -> Json:
     vector = None if found.vector is None else np.asarray(found.vector, dtype=np.float32).tolist()
     return {"id": str(found.id), "payload": found.payload or {}, "vector": vector}
+
+
+def _query(told: Any) -> Any:
+    if not isinstance(told, dict):
+        return edge.Query.Nearest(told)
+    if examples := told.get("recommend"):
+        assert examples["strategy"] == "best_score"
+        like = edge.RecommendQuery(examples["positive"], examples.get("negative") or [])
+        return edge.Query.RecommendBestScore(like)
+    if spread := told.get("mmr"):
+        return edge.Mmr(told["nearest"], 1 - spread["diversity"], spread["candidates_limit"])
+    return edge.Query.Nearest(told["nearest"])
 
 
 def _order(order: Json) -> edge.OrderBy:

@@ -82,9 +82,22 @@ def test_index_search_similar_and_jobs(stack: Any, pictures: Path) -> None:
     assert sightline("search", "a cat", "--box", "0,0,1,1", url=url).returncode == 2
     assert sightline("search", "--like", cat, "--box", "a,b", url=url).returncode == 2
 
+    said = from_json(sightline("classify", cat, "a cat", "a rocket", "--json", url=url))["labels"]
+    assert [one["label"] for one in said] == ["a cat", "a rocket"]
+    assert "a rocket" in sightline("classify", str(pictures / "rocket.jpg"), "a rocket", url=url).stdout
+
     counted = from_json(sightline("facets", "format", "--json", url=url))["values"]
     assert sum(one["count"] for one in counted) == 3
     assert "jpeg" in sightline("facets", "format", url=url).stdout
+
+    judged = pictures.parent / "judged.jsonl"
+    lines = [{"query": "a cat", "relevant": [cat]}, {"query": "a rocket", "relevant": [rocket["id"]]}]
+    judged.write_text("\n".join(json.dumps(line) for line in lines))
+    measured = from_json(sightline("eval", str(judged), "--bar", "recall@1=1", "--json", url=url))
+    assert (measured["queries"], measured["recall_at_1"], measured["mrr"]) == (2, 1.0, 1.0)
+    missed = sightline("eval", str(judged), "--bar", "mrr=1.01", "--exact", url=url)
+    assert (missed.returncode, "missed" in missed.stdout) == (1, True)
+    assert sightline("eval", str(judged), "--bar", "beauty=1", url=url).returncode == 2
 
     listed = from_json(sightline("jobs", "--json", url=url))
     assert [one["state"] for one in listed] == ["partial", "partial"]

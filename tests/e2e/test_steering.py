@@ -175,3 +175,62 @@ def test_words_with_a_weight_move_their_pictures(api: httpx.Client) -> None:
     assert sum(after < rank for after, rank in zip(without, before, strict=True)) <= 1, (before, without)
     assert sum(after > rank for after, rank in zip(more, before, strict=True)) <= 1, (before, more)
     assert sum(more) / 20 + 2 < sum(before) / 20 < sum(without) / 20 - 1, (more, before, without)
+
+
+def test_the_best_score_finds_what_is_like_any_of_the_parts(api: httpx.Client) -> None:
+    parts = [{"text": TEXTS[name]} for name in ("chelsea.png", "rocket.jpg")]
+    found = search(api, *parts, strategy="best_score", explain=True)
+
+    assert set(alone(found["hits"])[:2]) == {"chelsea.png", "rocket.png"}
+    assert not found["no_good_match"]
+    for hit in found["hits"]:
+        added = [part["contribution"] for part in hit["parts"]]
+        assert sum(added) == pytest.approx(hit["score"], abs=1e-4)
+        assert sum(part != 0 for part in added) == 1
+
+    refused = api.post("/v1/search", json={"query": [{"text": "a", "weight": -1}], "strategy": "best_score"})
+    assert refused.status_code == 422
+
+
+def test_diversity_shows_different_pictures_first(api: httpx.Client) -> None:
+    def shown(diversity: float) -> list[str]:
+        found = search(api, {"text": "a cat"}, diversity=diversity, limit=4)
+        return [name_of(hit["image"]) for hit in found["hits"]]
+
+    assert all("chelsea" in name for name in shown(0))
+    assert "chelsea" in shown(0.9)[0]
+    assert sum("chelsea" in name for name in shown(0.9)) < 4
+
+
+def test_a_picture_is_classified_by_labels(api: httpx.Client, ids: dict[str, str], pairs: Path) -> None:
+    labels = list(TEXTS.values())
+    for name, text in TEXTS.items():
+        if name == "astronaut.png":  # whom this model takes for a motorcyclist
+            continue
+        stored = f"{Path(name).stem}.png"
+        data = base64.b64encode((pairs / stored).read_bytes()).decode()
+        for picture in ({"image_id": ids[stored]}, {"image_base64": data}):
+            answer = api.post("/v1/classify", json={**picture, "labels": labels, "template": "{}"})
+            assert answer.status_code == 200, answer.text
+            found = answer.json()["labels"]
+            assert found[0]["label"] == text
+            assert sum(one["probability"] for one in found) == pytest.approx(1)
+            cosines = [one["cosine"] for one in found]
+            assert cosines == sorted(cosines, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"labels": ["a cat"]},
+        {"labels": [], "image_id": "00000000-0000-4000-8000-000000000000"},
+        {"labels": ["a"], "template": "no place", "image_id": "00000000-0000-4000-8000-000000000000"},
+    ],
+)
+def test_what_cannot_be_classified_is_refused(api: httpx.Client, body: Any) -> None:
+    assert api.post("/v1/classify", json=body).json()["code"] == "validation_failed"
+
+
+def test_a_picture_that_is_not_there_cannot_be_classified(api: httpx.Client) -> None:
+    body = {"labels": ["a cat"], "image_id": "00000000-0000-4000-8000-000000000000"}
+    assert api.post("/v1/classify", json=body).json()["code"] == "image_not_found"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sightline.errors import QueryCancelsOut
 from sightline.index import StoredPoint
 from sightline_api.picture_vectors import PartVector, PictureVectors
-from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, TextPart
+from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, Strategy, TextPart
 from sightline_api.text_vectors import TextVectors
 
 CANCELS_BELOW = 1e-3
@@ -17,30 +17,62 @@ CANCELS_BELOW = 1e-3
 
 
 @dataclass(frozen=True)
+class Aim:
+    """What a hit may be near to: a unit vector, float32, shape (dimension,), of words or of pictures."""
+
+    vector: NDArray[np.float32]
+    is_text: bool
+
+
+@dataclass(frozen=True)
 class EncodedQuery:
     """A query of n parts: their unit vectors (float32, shape (n, dimension)) and weights (shape (n,)).
 
-    `vector`, of length 1, is their weighted sum over its length `norm`. `image_ids` are the stored
-    pictures used.
+    With the strategy sum, `aims` is one: the weighted sum of the parts over its length `norm`. With
+    best_score it is each part whose weight is above 0. `image_ids` are the stored pictures used.
     """
 
-    vector: NDArray[np.float32]
+    strategy: Strategy
+    aims: tuple[Aim, ...]
     norm: float
     parts: NDArray[np.float32]
     weights: NDArray[np.float32]
-    is_mostly_text: bool
     image_ids: tuple[str, ...]
     warnings: tuple[QueryWarning, ...]
 
-    def part_scores(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The cosine of unit vectors, shape (…, dimension), with each part: shape (…, n)."""
-        scores: NDArray[np.float32] = vectors @ self.parts.T
+    @property
+    def positives(self) -> NDArray[np.float32]:
+        """The parts to be near to, shape (p, dimension)."""
+        near: NDArray[np.float32] = self.parts[self.weights > 0]
+        return near
+
+    @property
+    def negatives(self) -> NDArray[np.float32]:
+        """The parts to stay away from, shape (q, dimension)."""
+        far: NDArray[np.float32] = self.parts[self.weights < 0]
+        return far
+
+    def part_scores(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosine of a unit vector, shape (dimension,), with each part: shape (n,)."""
+        scores: NDArray[np.float32] = self.parts @ vector
         return scores
 
     def contributions(self, part_scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What each part adds to the cosine with the whole query, w·s / ‖Σ wv‖: a row adds up to it."""
-        added: NDArray[np.float32] = part_scores * self.weights / np.float32(self.norm)
-        return added
+        """What each part adds to the score of a hit, shape (n,); together they are the score.
+
+        In a sum w·s / ‖Σ wv‖; of a best score all of it comes from the part that decides.
+        """
+        if self.strategy == "sum":
+            added: NDArray[np.float32] = part_scores * self.weights / np.float32(self.norm)
+            return added
+        near = np.where(self.weights > 0, part_scores, -np.inf)
+        far = np.where(self.weights < 0, part_scores, -np.inf)
+        decided = np.zeros_like(part_scores)
+        if near.max() > far.max():
+            decided[near.argmax()] = near.max()
+        else:
+            decided[far.argmax()] = -far.max()
+        return decided
 
 
 class QueryEncoder:
@@ -50,8 +82,8 @@ class QueryEncoder:
         self._texts = texts
         self._pictures = pictures
 
-    def encode(self, collection: str, parts: Sequence[Part]) -> EncodedQuery:
-        """The normalised sum of the parts' unit vectors by weight.
+    def encode(self, collection: str, parts: Sequence[Part], strategy: Strategy = "sum") -> EncodedQuery:
+        """The vectors of the parts, and what they aim at together.
 
         Raises QueryCancelsOut, ImageNotFound, NotFound (a box of a picture that cannot be read any more) or
         BadPicture, or ApiError (429) if too many texts wait.
@@ -63,16 +95,15 @@ class QueryEncoder:
         found = [self._part_vector(collection, part, texts, stored) for part in parts]
         vectors = np.stack([one.vector for one in found])
         weights = np.array([part.weight for part in parts], dtype=np.float32)
-        total = weights @ vectors
-        norm = float(np.linalg.norm(total))
-        if norm < CANCELS_BELOW * float(np.abs(weights).sum()) or norm == 0.0:
-            raise QueryCancelsOut
+        aims, norm = (
+            _each(parts, vectors, weights) if strategy == "best_score" else _sum(parts, vectors, weights)
+        )
         return EncodedQuery(
-            vector=(total / norm).astype(np.float32),
+            strategy=strategy,
+            aims=aims,
             norm=norm,
             parts=vectors,
             weights=weights,
-            is_mostly_text=_is_mostly_text(parts),
             image_ids=tuple(stored),
             warnings=tuple(self._warnings(parts, found)),
         )
@@ -106,6 +137,23 @@ class QueryEncoder:
                 yield QueryWarning(code="box_from_thumbnail", detail=detail)
 
 
-def _is_mostly_text(parts: Sequence[Part]) -> bool:
+def _sum(
+    parts: Sequence[Part], vectors: NDArray[np.float32], weights: NDArray[np.float32]
+) -> tuple[tuple[Aim, ...], float]:
+    total = weights @ vectors
+    norm = float(np.linalg.norm(total))
+    if norm < CANCELS_BELOW * float(np.abs(weights).sum()) or norm == 0.0:
+        raise QueryCancelsOut
     shares = [abs(part.weight) * (1 if isinstance(part, TextPart) else -1) for part in parts]
-    return sum(shares) >= 0
+    return (Aim((total / norm).astype(np.float32), is_text=sum(shares) >= 0),), norm
+
+
+def _each(
+    parts: Sequence[Part], vectors: NDArray[np.float32], weights: NDArray[np.float32]
+) -> tuple[tuple[Aim, ...], float]:
+    aims = [
+        Aim(vector, is_text=isinstance(part, TextPart))
+        for part, vector, weight in zip(parts, vectors, weights, strict=True)
+        if weight > 0
+    ]
+    return tuple(aims), 1.0

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sightline.encoder.calibration import Calibration, ExtremeValueCurve, share_of_words
 from sightline.index import ScoredPoint
 from sightline_api.backgrounds import Backgrounds
-from sightline_api.query import EncodedQuery
+from sightline_api.query import Aim, EncodedQuery
 
 STANDS_OUT = 0.5
 """Relevance from which a hit is more likely what was asked for than not."""
@@ -29,18 +29,21 @@ class Relevance:
         self._backgrounds = backgrounds
 
     def of(self, collection: str, query: EncodedQuery, points: Sequence[ScoredPoint]) -> list[float]:
-        """The relevance of each point, from 0 to 1; points come with their vectors."""
+        """The relevance of each point, from 0 to 1, to what the query aims at; to the likeliest, if that is
+        several things. Points come with their vectors."""
         if not points:
             return []
-        background = self._backgrounds.of(collection, query.vector)
-        scores = np.array([point.score for point in points], dtype=np.float32)
-        if self._calibration is None or (query.is_mostly_text and not len(self._vocabulary)):
-            judged = ExtremeValueCurve().relevance(scores, background)
-        elif query.is_mostly_text:
-            vectors = np.stack([point.vector for point in points if point.vector is not None])
+        vectors = np.stack([point.vector for point in points if point.vector is not None])
+        relevance = np.max([self._to(collection, aim, vectors) for aim in query.aims], axis=0)
+        found: list[float] = relevance.tolist()
+        return found
+
+    def _to(self, collection: str, aim: Aim, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        background = self._backgrounds.of(collection, aim.vector)
+        scores = vectors @ aim.vector
+        if self._calibration is None or (aim.is_text and not len(self._vocabulary)):
+            return ExtremeValueCurve().relevance(scores, background)
+        if aim.is_text:
             shares = share_of_words(vectors @ self._vocabulary.T, scores)
-            judged = self._calibration.text.relevance(shares, background)
-        else:
-            judged = self._calibration.picture.relevance(scores, background)
-        relevance: list[float] = judged.tolist()
-        return relevance
+            return self._calibration.text.relevance(shares, background)
+        return self._calibration.picture.relevance(scores, background)

@@ -1,6 +1,6 @@
 """What searches take and give."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeAlias
 from uuid import UUID
 
 from pydantic import (
@@ -12,6 +12,7 @@ from pydantic import (
     PlainSerializer,
     Tag,
     WithJsonSchema,
+    model_validator,
 )
 
 from sightline.index.filters import Filter
@@ -55,6 +56,7 @@ BoxOfPicture = Annotated[
         }
     ),
 ]
+Strategy: TypeAlias = Literal["sum", "best_score"]
 MinRelevance = Annotated[float | None, Field(ge=0, le=1, description="leave hits of less relevance out")]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 
@@ -123,9 +125,28 @@ class SearchRequest(BaseModel):
     limit: Limit = 20
     cursor: str | None = None
     min_relevance: MinRelevance = None
+    strategy: Annotated[
+        Strategy,
+        Field(
+            description="`sum`: near the weighted sum of the parts. `best_score`: near any of the positive "
+            "parts, and nearer to it than to any negative one; weights count by their sign alone"
+        ),
+    ] = "sum"
+    diversity: Annotated[
+        float, Field(ge=0, le=1, description="how much hits that are like better ones stand behind")
+    ] = 0.0
     explain: Annotated[bool, Field(description="say what each part of the query has in each hit")] = False
     exact: Annotated[bool, Field(description="compare with every vector, past the index")] = False
     collection: CollectionName | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_strategy(self) -> Self:
+        if self.strategy == "best_score":
+            if self.diversity:
+                raise ValueError("diversity goes with the strategy sum")
+            if not any(part.weight > 0 for part in self.query):
+                raise ValueError("the strategy best_score needs a part with a weight above 0")
+        return self
 
 
 class PartScore(BaseModel):
@@ -141,7 +162,8 @@ class PartScore(BaseModel):
 
 
 class Hit(BaseModel):
-    """One result; `score` is the cosine of its vector with the query's.
+    """One result; `score` is the cosine of its vector with the query's (with the strategy best_score: with
+    the nearest positive part, or minus that with the nearest negative one where it is nearer).
 
     `relevance`, from 0 to 1, says how sure one can be that it is what the query asked for: the score
     read against those of the collection's other pictures. From 0.5 on it stands out. `parts`, in the order

@@ -6,6 +6,7 @@ from time import perf_counter
 
 from sightline.index import ScoredPoint, SearchQuery
 from sightline.index.filters import Filter
+from sightline.index.ranking import CANDIDATES
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway
 from sightline_api.images import Image
@@ -29,11 +30,12 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
     collection = request.collection or gateway.settings.collection
     fingerprint = request.model_dump(mode="json", exclude={"cursor"})
     offset = int(read_cursor(request.cursor, fingerprint)) if request.cursor else 0
-    limit = min(request.limit, MAX_DEPTH - offset)
-    query = gateway.queries.encode(collection, request.query)
+    depth = CANDIDATES if request.diversity else MAX_DEPTH
+    limit = min(request.limit, depth - offset)
+    query = gateway.queries.encode(collection, request.query, request.strategy)
     encoded = perf_counter()
     wanted = SearchQuery(
-        vector=query.vector,
+        vector=query.aims[0].vector,
         space=gateway.encoder.manifest.space,
         limit=limit + 1,
         offset=offset,
@@ -41,15 +43,19 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
         exclude=query.image_ids,
         exact=request.exact,
         with_vectors=True,
+        diversity=request.diversity,
+        positives=query.positives if request.strategy == "best_score" else None,
+        negatives=query.negatives if request.strategy == "best_score" else None,
     )
     found = gateway.index.search(collection, wanted)
     relevance = gateway.relevance.of(collection, query, found)
     no_good_match = _finds_nothing(gateway, collection, query, wanted, relevance)
     done = perf_counter()
     hits = _hits(collection, query, found[:limit], relevance, request)
-    gateway.query_sample.offer(collection, replace(wanted, with_vectors=False))
+    if not request.diversity and request.strategy == "sum":
+        gateway.query_sample.offer(collection, replace(wanted, with_vectors=False))
     reached = offset + limit
-    more = len(found) > limit and reached < MAX_DEPTH and bool(hits)
+    more = len(found) > limit and reached < depth and bool(hits)
     return SearchResponse(
         hits=hits,
         no_good_match=no_good_match,

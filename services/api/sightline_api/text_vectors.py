@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.encoder import Encoder
-from sightline_api.text_batcher import TextBatcher
+from sightline_api.text_batcher import MOST_AT_ONCE, TextBatcher
 from sightline_api.text_cache import TextKey, TextVectorCache
 
 
@@ -27,6 +27,13 @@ class TextVectors:
         for text, vector in zip(new, self._batcher.encode(new), strict=True):
             self._cache.put(keys[text], vector)
             vectors[text] = vector
+        return vectors
+
+    def of_many(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """The same for any number of texts, a part at a time: a search waits for one part, not for all."""
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for start in range(0, len(texts), MOST_AT_ONCE):
+            vectors |= self.of(texts[start : start + MOST_AT_ONCE])
         return vectors
 
     def is_cut(self, text: str) -> bool:

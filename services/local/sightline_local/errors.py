@@ -13,3 +13,7 @@ class WatchError(SightlineError):
 
 class BenchError(SightlineError):
     """Nothing can be measured; `str()` says why and what to do."""
+
+
+class EvaluationError(SightlineError):
+    """Judged queries cannot be used; `str()` says which and why."""

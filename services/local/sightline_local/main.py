@@ -5,7 +5,19 @@ import sys
 import typer
 
 from sightline.errors import SightlineError
-from sightline_local.commands import bench, demo, doctor, facets, index, jobs, model, search, up
+from sightline_local.commands import (
+    bench,
+    classify,
+    demo,
+    doctor,
+    evaluate,
+    facets,
+    index,
+    jobs,
+    model,
+    search,
+    up,
+)
 
 app = typer.Typer(
     name="sightline",
@@ -17,9 +29,11 @@ app.command("up")(up.up)
 app.command("index")(index.index)
 app.command("search")(search.search)
 app.command("similar")(search.similar)
+app.command("classify")(classify.classify)
 app.command("facets")(facets.facets)
 app.command("jobs")(jobs.jobs)
 app.command("doctor")(doctor.doctor)
+app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.add_typer(model.app, name="model")

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 
-from sightline.encoder.artifact import FILES, MANIFEST, TextHandling, open_artifact
+from sightline.encoder.artifact import FILES, MANIFEST, VOCABULARY, TextHandling, open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder, cpu_has_bf16
 from sightline.encoder.self_test import lowest_cosine
 from sightline.errors import ModelError
@@ -130,7 +130,11 @@ def test_build_reports_its_steps_and_leaves_only_the_artifact(tiny_clip_folder: 
     assert lines[0] == "loading tiny-clip"
     assert "comparing with the reference" in lines
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["artifact"]
-    assert {path.name for path in (tmp_path / "deep" / "artifact").iterdir()} == {*FILES, MANIFEST}
+    assert {path.name for path in (tmp_path / "deep" / "artifact").iterdir()} == {
+        *FILES,
+        VOCABULARY,
+        MANIFEST,
+    }
 
 
 def test_build_that_fails_leaves_the_old_artifact(

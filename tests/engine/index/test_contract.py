@@ -520,3 +520,53 @@ def test_a_sample_is_of_different_stored_vectors(
 
     taken = {tuple(index.sample(collection, 5).round(4).ravel().tolist()) for _ in range(20)}
     assert len(taken) > 1
+
+
+def scored(index: VectorIndex, collection: str, query: SearchQuery) -> dict[str, float]:
+    return {hit.id: hit.score for hit in index.search(collection, query)}
+
+
+def test_diversity_puts_likenesses_behind(index: VectorIndex, collection: str, make_point: MakePoint) -> None:
+    points = [make_point(number) for number in range(30)]
+    near = points[0].vector + 0.05 * points[1].vector
+    twin = make_point(100, vector=(near / np.linalg.norm(near)).astype(np.float32))
+    index.insert(collection, [*points, twin])
+
+    plain = list(scored(index, collection, query(points[0], 31)))
+    spread = scored(index, collection, query(points[0], 31, diversity=0.7))
+    alone = list(scored(index, collection, query(points[0], 31, diversity=1e-6)))
+
+    assert plain[:2] == [points[0].id, twin.id]
+    assert next(iter(spread)) == points[0].id
+    assert list(spread).index(twin.id) > 5
+    assert alone[:2] == plain[:2]
+    for point in (*points, twin):
+        assert spread[point.id] == pytest.approx(float(point.vector @ points[0].vector), abs=1e-4)
+    pages = [
+        list(scored(index, collection, query(points[0], 10, diversity=0.7, offset=start)))
+        for start in (0, 10, 20)
+    ]
+    assert [one for page in pages for one in page] == list(spread)[:30]
+
+
+def test_the_best_score_is_that_of_the_nearest_example(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    points = [make_point(number) for number in range(40)]
+    index.insert(collection, points)
+    near = np.stack([points[3].vector, points[7].vector])
+    far = np.stack([points[11].vector])
+
+    for negatives in (None, far):
+        found = scored(index, collection, query(points[0], 40, positives=near, negatives=negatives))
+        expected = {}
+        for point in points:
+            best = float((near @ point.vector).max())
+            worst = -1.0 if negatives is None else float((negatives @ point.vector).max())
+            expected[point.id] = (best > worst, best if best > worst else -worst)
+        assert found == pytest.approx({one: score for one, (_, score) in expected.items()}, abs=1e-4)
+        in_order = [(near, round(score, 4)) for near, score in (expected[one] for one in found)]
+        assert in_order == sorted(in_order, reverse=True)
+        assert {points[3].id, points[7].id} == set(list(found)[:2])
+    with pytest.raises(BadRequest, match="something to be like"):
+        index.search(collection, query(points[0], 10, positives=near[:0]))

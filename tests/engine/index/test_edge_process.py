@@ -25,6 +25,7 @@ from sightline.index import CollectionSpec, Point, SearchQuery, wire
 from sightline.index.edge_collections import EdgeCollections
 from sightline.index.edge_listener import MAX_CONNECTIONS
 from sightline.index.frames import receive_frame, send_frame
+from sightline.index.ranking import Nearest
 from sightline.payload import FieldType, indexed_fields
 
 MakePoint = Callable[..., Point]
@@ -215,8 +216,10 @@ def test_many_idle_connections_hurt_nobody_else(running: Any) -> None:
     [
         wire.Insert("images", [["no-uuid", {"space": "space-a"}, b"\0" * 64]]),  # type: ignore[list-item]
         wire.Insert("images", [["no-uuid", {"space": "space-a"}, b"odd"]]),  # type: ignore[list-item]
-        wire.Search("images", b"odd", "space-a", 1, 0, None, [], False, False),
-        wire.Search("images", b"\0\0\x80\x3f" * 16, "space-a", 2**62, 2**62, None, ["no-uuid"], False, False),
+        wire.Search("images", Nearest(b"odd"), "space-a", 1, 0, None, [], False, False),
+        wire.Search(
+            "images", Nearest(b"\0\0\x80\x3f" * 16), "space-a", 2**62, 2**62, None, ["no-uuid"], False, False
+        ),
         wire.Browse("images", "colour", 1, None, None),  # type: ignore[arg-type]
         wire.Count("images", b"{"),
         wire.AddSources("images", {"no-uuid": {"a": {}}}),

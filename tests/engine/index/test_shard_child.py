@@ -20,6 +20,7 @@ from sightline.index.clauses import (
     TimeRange,
 )
 from sightline.index.edge import EdgeShard
+from sightline.index.ranking import Nearest
 from sightline.index.records import PointRecord, vector_bytes
 from sightline.index.shard import (
     DeletePoints,
@@ -59,6 +60,7 @@ def point(number: int) -> PointRecord:
 
 
 QUERY = np.ones(8, np.float32) / np.sqrt(np.float32(8))
+BY_QUERY = Nearest(vector_bytes(QUERY))
 CLAUSES: dict[str, tuple[Clause, set[int]]] = {
     "text": (Match("tag", ("even",)), {0, 2, 4, 6, 8}),
     "texts": (Match("tag", ("odd", "none")), {1, 3, 5, 7, 9}),
@@ -97,15 +99,15 @@ def child(folder: Path) -> Iterator[ShardChild]:
 def test_every_clause_means_the_same_there(child: ShardChild, name: str) -> None:
     clause, numbers = CLAUSES[name]
     ids = {str(UUID(int=number)) for number in numbers}
-    assert {hit.id for hit in child.search(QUERY, clause, limit=20, offset=0, exact=False)} == ids
-    assert {hit.id for hit in child.search(QUERY, clause, limit=20, offset=0, exact=True)} == ids
+    assert {hit.id for hit in child.search(BY_QUERY, clause, limit=20, offset=0, exact=False)} == ids
+    assert {hit.id for hit in child.search(BY_QUERY, clause, limit=20, offset=0, exact=True)} == ids
     assert {one.id for one in child.by_time("when", descending=True, clause=clause, limit=20)} == ids
     assert {one.id for one in child.by_id(clause, after=None, limit=20)} == ids
     assert child.count(clause) == len(ids)
 
 
 def test_pages_orders_and_vectors(child: ShardChild) -> None:
-    hits = child.search(QUERY, None, limit=3, offset=2, exact=True)
+    hits = child.search(BY_QUERY, None, limit=3, offset=2, exact=True)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     newest = child.by_time("when", descending=True, clause=Every(), limit=2)
     assert [record.payload["stock"] for record in newest] == [9, 8]

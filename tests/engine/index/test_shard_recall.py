@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sightline.index.edge import EdgeShard
+from sightline.index.ranking import Nearest
 from sightline.index.records import PointRecord, vector_bytes
 from sightline.index.shard import InsertPoints
 from sightline.index.tuning import VectorLayout
@@ -52,7 +53,10 @@ def recall(shard: EdgeShard) -> float:
     found = 0
     for query in clustered(QUERIES, seed=2):
         exact, near = (
-            {hit.id for hit in shard.search(query, None, limit=10, offset=0, exact=exact)}
+            {
+                hit.id
+                for hit in shard.search(Nearest(vector_bytes(query)), None, limit=10, offset=0, exact=exact)
+            }
             for exact in (True, False)
         )
         found += len(exact & near)
@@ -72,7 +76,7 @@ def test_recall_of_every_layout(tmp_path: Path) -> None:
         assert recall(shard) >= 0.98, quantization
     # Exact searches score by the original vectors, also beside a compressed copy.
     query = clustered(1, seed=3)[0]
-    best = shard.search(query, None, limit=10, offset=0, exact=True)
+    best = shard.search(Nearest(vector_bytes(query)), None, limit=10, offset=0, exact=True)
     truth = np.sort(vectors @ query)[::-1][:10]
     assert [hit.score for hit in best] == pytest.approx(truth, abs=1e-5)
     shard.close()

@@ -1,7 +1,6 @@
 """Vectors themselves, in the form of OpenAI's embeddings API."""
 
 import base64
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
@@ -14,7 +13,6 @@ from sightline.errors import NotFound
 from sightline_api.base64_picture import Base64Picture
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.search_models import Text
-from sightline_api.text_batcher import MOST_AT_ONCE
 
 router = APIRouter(prefix="/v1", tags=["embeddings"])
 
@@ -66,7 +64,7 @@ def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
     if body.model not in (None, model):
         raise NotFound(f"Model '{body.model}' is not in use here; '{model}' is.")
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    texts = _text_vectors(gateway, [one for one in inputs if isinstance(one, str)])
+    texts = gateway.texts.of_many([one for one in inputs if isinstance(one, str)])
     vectors = [
         texts[one] if isinstance(one, str) else gateway.pictures.of_bytes(one.image_base64).vector
         for one in inputs
@@ -78,14 +76,6 @@ def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
         ],
         model=model,
     )
-
-
-def _text_vectors(gateway: Gateway, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    vectors: dict[str, NDArray[np.float32]] = {}
-    # A part at a time, so that a search waits for one part at most and not for all of them.
-    for start in range(0, len(texts), MOST_AT_ONCE):
-        vectors |= gateway.texts.of(texts[start : start + MOST_AT_ONCE])
-    return vectors
 
 
 def _encoded(vector: NDArray[np.float32], encoding: Literal["float", "base64"]) -> list[float] | str:

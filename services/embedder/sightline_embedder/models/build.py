@@ -151,6 +151,7 @@ def _draft(reference: Reference, folder: Path, dimension: int) -> Manifest:
         text_source=reference.text_source,
         preprocessing=reference.preprocessing,
         text=reference.text,
+        logit_scale=reference.logit_scale,
         calibration=reference.calibration,
         checks=_UNMEASURED,
         precisions=reference.precisions,

@@ -61,7 +61,14 @@ def load_clip(entry: CatalogEntry) -> Reference:
         pixel_values=lambda pictures: _pixel_values(image_model, pictures),
         precisions=(Precision.F32, Precision.BF16),
         default_precision=Precision.BF16,
+        logit_scale=_logit_scale(image_model),
     )
+
+
+def _logit_scale(model: Any) -> float:
+    """What the model learnt, as a logarithm, in training; 100 where it keeps none, as CLIP ends up with."""
+    learnt = getattr(model[0].model, "logit_scale", None)
+    return 100.0 if learnt is None else float(learnt.detach().exp())
 
 
 def _load(source: str) -> Any:

@@ -25,8 +25,8 @@ class Reference:
     original's own way from pictures and strings to unit vectors, and `pixel_values` its processor's
     normalised pixels (n, 3, size, size) where it has a processor. `digest` is the SHA-256 of all that
     decides what the vectors mean beside preprocessing, tokenizer and prompt: the weights. `fp16_weights`:
-    whether the towers may be stored in half precision. `calibration` is what is known of a model that is
-    always the same.
+    whether the towers may be stored in half precision. `logit_scale` is what the model was trained to
+    multiply cosines with; `calibration` what is known of a model that is always the same.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Reference:
     precisions: tuple[Precision, ...]
     default_precision: Precision
     fp16_weights: bool = True
+    logit_scale: float = 100.0
     calibration: Calibration | None = None
 
 

@@ -44,6 +44,9 @@ DESCRIPTION_WEIGHT = 0.7
 """Of the first sentence of a label's description, beside 1 for its clean name and 1 for all its names."""
 _CONTEXT_TOKENS = 128
 
+_LOGIT_SCALE = 12.0
+"""The likeliest over the captions of the stamps of Tux Paint, to a whole number; of GCompris, too."""
+
 CALIBRATION = Calibration(
     text=TextCurve(intercept=-10.83, log_share=-2.172, median=11.66, typical_median=-0.0156),
     picture=PictureCurve(
@@ -89,6 +92,7 @@ def load_starter() -> Reference:
         precisions=(Precision.F32,),
         default_precision=Precision.F32,
         fp16_weights=False,
+        logit_scale=_LOGIT_SCALE,
         calibration=CALIBRATION,
     )
 

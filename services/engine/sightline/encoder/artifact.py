@@ -122,6 +122,9 @@ class Manifest(BaseModel):
     )
     preprocessing: Preprocessing
     text: TextHandling
+    logit_scale: Annotated[
+        float, Field(gt=0, description="what cosines are multiplied with to be logits of a softmax")
+    ] = 100.0
     calibration: Calibration | None = None
     checks: Checks
     precisions: Annotated[tuple[Precision, ...], Field(min_length=1)]

@@ -58,7 +58,8 @@ class StoredPoint:
 
 @dataclass(frozen=True)
 class ScoredPoint:
-    """A search result; `score` is the cosine with the query vector. `vector` only if it was asked for."""
+    """A search result; `score` is the cosine with the query vector, or what a query with `positives` orders
+    by. `vector` only if it was asked for."""
 
     id: str
     score: float
@@ -84,7 +85,13 @@ class FacetCount:
 
 @dataclass(frozen=True)
 class SearchQuery:
-    """A nearest-neighbour query. `space` names the model of `vector` and must be the collection's."""
+    """A nearest-neighbour query. `space` names the model of the vectors and must be the collection's.
+
+    With `positives` (unit vectors, shape (n, dimension)) points are ordered by the best of their cosines
+    with these, those nearer to one of the `negatives` behind; `vector` has no part in it then. With a
+    `diversity` over 0 and up to 1, points that are like better ones stand further behind; it reaches the
+    first CANDIDATES points.
+    """
 
     vector: NDArray[np.float32]
     space: str
@@ -95,6 +102,9 @@ class SearchQuery:
     """Point ids left out of the result (pictures that are part of the query)."""
     exact: bool = False
     with_vectors: bool = False
+    diversity: float = 0.0
+    positives: NDArray[np.float32] | None = None
+    negatives: NDArray[np.float32] | None = None
 
 
 class VectorIndex(Protocol):

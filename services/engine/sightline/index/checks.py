@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sightline.errors import BadRequest, FieldNotIndexed, SpaceMismatch
 from sightline.index.filters import FIELD_PATTERN
+from sightline.index.ranking import BestScore, Diverse, Nearest, Ranking
 from sightline.payload import FieldType, Payload
 
 MAX_METADATA_DEPTH = 32
@@ -69,6 +70,19 @@ def check_vector(collection: str, dimension: int, vector: NDArray[np.float32]) -
     length = float(np.linalg.norm(vector))
     if not math.isfinite(length) or length == 0.0:
         raise BadRequest(f"A vector for collection '{collection}' has no direction: its length is {length}.")
+
+
+def check_ranking(collection: str, dimension: int, ranking: Ranking) -> None:
+    """Refuse (BadRequest) vectors of another shape, or without a direction, and nothing to be like."""
+    match ranking:
+        case Nearest(vector) | Diverse(vector):
+            vectors: tuple[bytes, ...] = (vector,)
+        case BestScore(positives, negatives):
+            if not positives:
+                raise BadRequest("A search for the best score needs something to be like.")
+            vectors = (*positives, *negatives)
+    for one in vectors:
+        check_vector(collection, dimension, np.frombuffer(one, dtype="<f4"))
 
 
 def check_limit(limit: int, offset: int = 0) -> None:

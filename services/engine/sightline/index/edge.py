@@ -8,11 +8,11 @@ from typing import Self
 
 import numpy as np
 import qdrant_edge as edge
-from numpy.typing import NDArray
 
 from sightline.index.clauses import Clause
 from sightline.index.edge_filters import edge_filter
 from sightline.index.heap import return_free_memory
+from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.shard import (
     Change,
@@ -84,7 +84,7 @@ class EdgeShard:
 
     def search(
         self,
-        vector: NDArray[np.float32],
+        ranking: Ranking,
         clause: Clause | None,
         *,
         limit: int,
@@ -92,9 +92,9 @@ class EdgeShard:
         exact: bool,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The nearest points by cosine, best first."""
+        """The first points of a ranking."""
         request = edge.QueryRequest(
-            query=edge.Query.Nearest(vector.tolist()),
+            query=_query(ranking),
             filter=edge_filter(clause),
             limit=limit,
             offset=offset,
@@ -104,7 +104,8 @@ class EdgeShard:
         )
         with self._opened() as shard:
             found = shard.query(request)
-        return [Hit(str(one.id), one.score, one.payload or {}, _vector(one.vector)) for one in found]
+        score = best_score_of if isinstance(ranking, BestScore) else float
+        return [Hit(str(one.id), score(one.score), one.payload or {}, _vector(one.vector)) for one in found]
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""
@@ -173,6 +174,17 @@ class EdgeShard:
             if self._shard is None:
                 raise ShardClosed
             yield self._shard
+
+
+def _query(ranking: Ranking) -> edge.Query | edge.Mmr:
+    match ranking:
+        case Nearest(vector):
+            return edge.Query.Nearest(vector_of(vector).tolist())
+        case Diverse(vector, diversity):
+            return edge.Mmr(vector_of(vector).tolist(), 1 - diversity, CANDIDATES)
+        case BestScore(positives, negatives):
+            near, far = ([vector_of(one).tolist() for one in some] for some in (positives, negatives))
+            return edge.Query.RecommendBestScore(edge.RecommendQuery(near, far))
 
 
 def _config(dimension: int, layout: VectorLayout) -> edge.EdgeConfig:

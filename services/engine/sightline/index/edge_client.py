@@ -27,9 +27,9 @@ from sightline.index.records import (
     facet_counts,
     field_types,
     point_record,
+    ranking_of,
     scored_point,
     stored_point,
-    vector_bytes,
     vectors_of,
 )
 from sightline.payload import Source
@@ -128,7 +128,7 @@ class EdgeClient:
         """The nearest points, best first."""
         request = wire.Search(
             collection=collection,
-            vector=vector_bytes(query.vector),
+            ranking=ranking_of(query),
             space=query.space,
             limit=query.limit,
             offset=query.offset,

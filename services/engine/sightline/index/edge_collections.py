@@ -5,9 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sightline.errors import CollectionNotFound, FieldNotIndexed, ImageNotFound
 from sightline.index import SortKey
 from sightline.index.browsing import Listing
@@ -16,6 +13,7 @@ from sightline.index.checks import (
     check_dimension,
     check_facet,
     check_limit,
+    check_ranking,
     check_space,
     check_vector,
     missing_fields,
@@ -25,6 +23,7 @@ from sightline.index.edge import EdgeShard
 from sightline.index.edge_catalog import Entry
 from sightline.index.filters import Filter
 from sightline.index.open_shards import OpenShards, added_fields
+from sightline.index.ranking import Ranking
 from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_of
 from sightline.index.shard import (
     DeletePoints,
@@ -130,7 +129,7 @@ class EdgeCollections:
     def search(
         self,
         name: str,
-        vector: NDArray[np.float32],
+        ranking: Ranking,
         *,
         space: str,
         limit: int,
@@ -140,15 +139,15 @@ class EdgeCollections:
         exact: bool,
         with_vectors: bool,
     ) -> list[Hit]:
-        """The nearest points, best first."""
+        """The first points of a ranking."""
         check_limit(limit, offset)
 
         def ask(entry: Entry, shard: Shard) -> list[Hit]:
             check_space(name, entry.space, space)
-            check_vector(name, entry.dimension, vector)
+            check_ranking(name, entry.dimension, ranking)
             clause = clause_of(filter, entry.fields, exclude=exclude)
             return shard.search(
-                vector, clause, limit=limit, offset=offset, exact=exact, with_vectors=with_vectors
+                ranking, clause, limit=limit, offset=offset, exact=exact, with_vectors=with_vectors
             )
 
         return self.shards.read(name, ask)

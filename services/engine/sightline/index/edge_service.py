@@ -10,7 +10,6 @@ from sightline.index import wire
 from sightline.index.edge_collections import EdgeCollections
 from sightline.index.filters import Filter, parse_filter
 from sightline.index.open_shards import IndexClosed
-from sightline.index.records import vector_of
 
 _log = structlog.get_logger(__name__)
 
@@ -79,7 +78,7 @@ class EdgeService:
             case wire.Search():
                 hits = self._collections.search(
                     request.collection,
-                    vector_of(request.vector),
+                    request.ranking,
                     space=request.space,
                     limit=request.limit,
                     offset=request.offset,

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadRequest
-from sightline.index import CollectionInfo, FacetCount, Point, ScoredPoint, StoredPoint
+from sightline.index import CollectionInfo, FacetCount, Point, ScoredPoint, SearchQuery, StoredPoint
+from sightline.index.ranking import BestScore, Diverse, Nearest, Ranking
 from sightline.payload import FieldType, Payload
 
 
@@ -66,6 +67,18 @@ def vector_of(data: bytes) -> NDArray[np.float32]:
 def vectors_of(vectors: Sequence[bytes], dimension: int) -> NDArray[np.float32]:
     """Read many back: shape (n, dimension), also if there are none."""
     return np.stack([vector_of(one) for one in vectors]) if vectors else np.empty((0, dimension), np.float32)
+
+
+def ranking_of(query: SearchQuery) -> Ranking:
+    """What a query orders points by."""
+    if query.positives is not None:
+        negatives = () if query.negatives is None else query.negatives
+        return BestScore(
+            tuple(vector_bytes(one) for one in query.positives), tuple(vector_bytes(one) for one in negatives)
+        )
+    if query.diversity > 0:
+        return Diverse(vector_bytes(query.vector), query.diversity)
+    return Nearest(vector_bytes(query.vector))
 
 
 def point_record(point: Point) -> PointRecord:

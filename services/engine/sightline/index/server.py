@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.api_client import MiddlewareT, Send
@@ -21,6 +20,7 @@ from tenacity import (
 
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause
+from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.server_filters import server_filter
 from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, Tuning, VectorLayout
@@ -196,7 +196,7 @@ class QdrantServer:
     def search(
         self,
         name: str,
-        vector: NDArray[np.float32],
+        ranking: Ranking,
         clause: Clause | None,
         *,
         limit: int,
@@ -204,11 +204,11 @@ class QdrantServer:
         exact: bool,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The nearest points by cosine, best first."""
+        """The first points of a ranking."""
         with _translated(name):
             found = self._client.query_points(
                 name,
-                query=vector.tolist(),
+                query=_query(ranking),
                 query_filter=server_filter(clause),
                 search_params=_EXACT if exact else _APPROXIMATE,
                 limit=limit,
@@ -216,7 +216,10 @@ class QdrantServer:
                 with_payload=True,
                 with_vectors=with_vectors,
             )
-        return [Hit(str(one.id), one.score, one.payload or {}, _vector(one.vector)) for one in found.points]
+        score = best_score_of if isinstance(ranking, BestScore) else float
+        return [
+            Hit(str(one.id), score(one.score), one.payload or {}, _vector(one.vector)) for one in found.points
+        ]
 
     def by_time(
         self, name: str, field: str, *, descending: bool, clause: Clause, limit: int
@@ -263,6 +266,21 @@ class QdrantServer:
     def close(self) -> None:
         """Close the client."""
         self._client.close()
+
+
+def _query(ranking: Ranking) -> models.Query:
+    match ranking:
+        case Nearest(vector):
+            return models.NearestQuery(nearest=vector_of(vector).tolist())
+        case Diverse(vector, diversity):
+            spread = models.Mmr(diversity=diversity, candidates_limit=CANDIDATES)
+            return models.NearestQuery(nearest=vector_of(vector).tolist(), mmr=spread)
+        case BestScore(positives, negatives):
+            near, far = ([vector_of(one).tolist() for one in some] for some in (positives, negatives))
+            examples = models.RecommendInput(
+                positive=near, negative=far, strategy=models.RecommendStrategy.BEST_SCORE
+            )
+            return models.RecommendQuery(recommend=examples)
 
 
 def _repeating(patience_s: float) -> MiddlewareT:

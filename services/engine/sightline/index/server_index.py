@@ -27,6 +27,7 @@ from sightline.index.checks import (
     check_json,
     check_limit,
     check_point_ids,
+    check_ranking,
     check_settable,
     check_space,
     check_vector,
@@ -41,6 +42,7 @@ from sightline.index.records import (
     PointRecord,
     facet_counts,
     point_record,
+    ranking_of,
     scored_point,
     stored_point,
     vectors_of,
@@ -172,10 +174,11 @@ class ServerIndex:
         check_limit(query.limit, query.offset)
         held = self._known(collection)
         check_space(collection, held.space, query.space)
-        check_vector(collection, held.dimension, query.vector)
+        ranking = ranking_of(query)
+        check_ranking(collection, held.dimension, ranking)
         hits = self._server.search(
             collection,
-            query.vector,
+            ranking,
             clause_of(query.filter, held.fields, exclude=known_ids(query.exclude)),
             limit=query.limit,
             offset=query.offset,

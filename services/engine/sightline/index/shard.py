@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from sightline.index.clauses import Clause
+from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, PointRecord, ValueCount
 from sightline.payload import FieldType
 
@@ -82,7 +81,7 @@ class Shard(Protocol):
 
     def search(
         self,
-        vector: NDArray[np.float32],
+        ranking: Ranking,
         clause: Clause | None,
         *,
         limit: int,
@@ -90,7 +89,7 @@ class Shard(Protocol):
         exact: bool,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The nearest points by cosine, best first; `exact` compares with every original vector."""
+        """The first points of a ranking; `exact` compares with every original vector."""
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from sightline.index.clauses import Clause
+from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, PointRecord, ValueCount
 from sightline.index.shard import Change, ShardSize
 
@@ -23,10 +24,10 @@ class Retrieve(msgspec.Struct, tag=True):
     with_vectors: bool
 
 
-class Nearest(msgspec.Struct, tag=True):
-    """Nearest points; answered by Ranked."""
+class Search(msgspec.Struct, tag=True):
+    """The first points of a ranking; answered by Ranked."""
 
-    vector: bytes
+    ranking: Ranking
     clause: Clause | None
     limit: int
     offset: int
@@ -83,7 +84,7 @@ class Close(msgspec.Struct, tag=True):
     """Flush and release the shard; answered by Done, the last reply."""
 
 
-Call: TypeAlias = Apply | Retrieve | Nearest | ByTime | ById | Count | Facet | Sample | Size | Flush | Close
+Call: TypeAlias = Apply | Retrieve | Search | ByTime | ById | Count | Facet | Sample | Size | Flush | Close
 
 
 class Done(msgspec.Struct, tag=True):

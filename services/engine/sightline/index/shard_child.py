@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from sightline.index import shard_calls as calls
 from sightline.index.clauses import Clause
 from sightline.index.frames import MAX_LENGTH, receive_frame, send_frame
-from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes
+from sightline.index.ranking import Ranking
+from sightline.index.records import Hit, PointRecord, ValueCount
 from sightline.index.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
 
 STOP_TIMEOUT_S = 20.0
@@ -56,7 +55,7 @@ class ShardChild:
 
     def search(
         self,
-        vector: NDArray[np.float32],
+        ranking: Ranking,
         clause: Clause | None,
         *,
         limit: int,
@@ -64,8 +63,8 @@ class ShardChild:
         exact: bool,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The nearest points by cosine, best first."""
-        call = calls.Nearest(vector_bytes(vector), clause, limit, offset, exact, with_vectors)
+        """The first points of a ranking."""
+        call = calls.Search(ranking, clause, limit, offset, exact, with_vectors)
         return self._ask(call, calls.Ranked).hits
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:

@@ -16,7 +16,6 @@ import msgspec
 from sightline.index import shard_calls as calls
 from sightline.index.edge import EdgeShard
 from sightline.index.frames import MAX_LENGTH, receive_frame, send_frame
-from sightline.index.records import vector_of
 
 
 def main() -> int:
@@ -54,9 +53,9 @@ def _serve(channel: socket.socket, shard: EdgeShard) -> None:
 
 def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
     match call:
-        case calls.Nearest():
+        case calls.Search():
             hits = shard.search(
-                vector_of(call.vector),
+                call.ranking,
                 call.clause,
                 limit=call.limit,
                 offset=call.offset,

@@ -7,6 +7,7 @@ import msgspec
 from sightline import errors
 from sightline.errors import SightlineError, Unavailable
 from sightline.index import SortKey
+from sightline.index.ranking import Ranking
 from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount
 from sightline.payload import FieldType
 
@@ -81,10 +82,10 @@ class Delete(msgspec.Struct, tag=True):
 
 
 class Search(msgspec.Struct, tag=True):
-    """Nearest points; `filter` is the JSON of a filter tree; answered by Hits."""
+    """The first points of a ranking; `filter` is the JSON of a filter tree; answered by Hits."""
 
     collection: str
-    vector: bytes
+    ranking: Ranking
     space: str
     limit: int
     offset: int

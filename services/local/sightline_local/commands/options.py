@@ -1,8 +1,9 @@
 """Options that many subcommands share."""
 
+import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +16,27 @@ Limit = Annotated[int, typer.Option(min=1, max=200, help="How many results.")]
 FilterJson = Annotated[str | None, typer.Option("--filter", help="The filter tree as JSON.")]
 DEFAULT_DATA = Path("~/.local/share/sightline")
 
-__all__ = ["DEFAULT_DATA", "DEFAULT_URL", "AsJson", "Collection", "FilterJson", "Limit", "Url", "client"]
+__all__ = [
+    "DEFAULT_DATA",
+    "DEFAULT_URL",
+    "AsJson",
+    "Collection",
+    "FilterJson",
+    "Limit",
+    "Url",
+    "client",
+    "filter_tree",
+]
+
+
+def filter_tree(text: str | None) -> Any:
+    """The filter of a command line, as JSON, or None."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"--filter is not JSON: {error}") from error
 
 
 def client(url: str) -> ApiClient:

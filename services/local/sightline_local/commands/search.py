@@ -1,7 +1,6 @@
 """`sightline search` and `sightline similar`."""
 
 import base64
-import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from sightline_local.commands.options import (
     Limit,
     Url,
     client,
+    filter_tree,
 )
 from sightline_local.commands.output import print_hits, print_json
 
@@ -46,6 +46,12 @@ def search(
     ] = None,
     limit: Limit = 10,
     min_relevance: MinRelevance = None,
+    any_of: Annotated[
+        bool, typer.Option("--any", help="Like any of the parts, not like all of them together.")
+    ] = False,
+    diversity: Annotated[
+        float, typer.Option(min=0, max=1, help="How much hits that are like better ones stand behind.")
+    ] = 0.0,
     filter: FilterJson = None,
     explain: Explain = False,
     collection: Collection = None,
@@ -61,11 +67,12 @@ def search(
         "query": parts,
         "limit": limit,
         "min_relevance": min_relevance,
+        "strategy": "best_score" if any_of else "sum",
+        "diversity": diversity,
         "explain": explain,
+        "filter": filter_tree(filter),
         "collection": collection,
     }
-    if filter is not None:
-        body["filter"] = _json_value(filter)
     response = client(url).post("/v1/search", body)
     print_json(response) if json else print_hits(response)
 
@@ -119,10 +126,3 @@ def _sides(box: str | None) -> list[float] | None:
         return [float(side) for side in box.split(",")]
     except ValueError as error:
         raise typer.BadParameter(f"--box takes four numbers with commas between, not '{box}'") from error
-
-
-def _json_value(text: str) -> Any:
-    try:
-        return json_module.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"--filter is not JSON: {error}") from error

@@ -1,0 +1,99 @@
+"""Which of some labels a picture shows, without training for them."""
+
+from functools import partial
+from typing import Annotated, Self
+from uuid import UUID
+
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sightline.settings import CollectionName
+from sightline_api.base64_picture import Base64Picture
+from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.search_models import ImageIdPart, Text
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+MAX_LABELS = 1_000
+
+
+class ClassifyRequest(BaseModel):
+    """A picture, stored or sent along, and what it may show; `template` has one `{}` for the label."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "image_id": "047c4241-354e-521b-88e8-16c8f5f75518",
+                    "labels": ["a cat", "a cup of coffee", "a rocket"],
+                }
+            ]
+        },
+    )
+
+    image_id: UUID | None = None
+    image_base64: Base64Picture | None = None
+    labels: Annotated[list[Text], Field(min_length=1, max_length=MAX_LABELS)]
+    template: Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=200)] = "{}"
+    collection: CollectionName | None = None
+
+    @model_validator(mode="after")
+    def _has_one_picture(self) -> Self:
+        if (self.image_id is None) == (self.image_base64 is None):
+            raise ValueError("a picture is named by one of image_id and image_base64")
+        return self
+
+
+class LabelScore(BaseModel):
+    """How well a label fits: the cosine, and its probability among these labels alone."""
+
+    label: str
+    probability: float
+    cosine: float
+
+
+class Classification(BaseModel):
+    """The labels, the likeliest first. Probabilities add up to 1, also where none of them fits."""
+
+    labels: list[LabelScore]
+    model: str
+
+
+@router.post("/classify")
+async def classify(gateway: GatewayDep, body: ClassifyRequest) -> Classification:
+    """Compare a picture with labels: a softmax over their cosines."""
+    return await gateway.search_threads.run(partial(_classify, gateway, body))
+
+
+def _classify(gateway: Gateway, body: ClassifyRequest) -> Classification:
+    picture = _picture_vector(gateway, body)
+    texts = [body.template.replace("{}", label) for label in body.labels]
+    vectors = gateway.texts.of_many(texts)
+    cosines = np.stack([vectors[text] for text in texts]) @ picture
+    logits = gateway.encoder.manifest.logit_scale * cosines
+    odds = np.exp(logits - logits.max())
+    probabilities = odds / odds.sum()
+    return Classification(
+        labels=[
+            LabelScore(
+                label=body.labels[place],
+                probability=float(probabilities[place]),
+                cosine=float(cosines[place]),
+            )
+            for place in np.argsort(-cosines, kind="stable")
+        ],
+        model=gateway.encoder.manifest.name,
+    )
+
+
+def _picture_vector(gateway: Gateway, body: ClassifyRequest) -> NDArray[np.float32]:
+    if body.image_base64 is not None:
+        return gateway.pictures.of_bytes(body.image_base64).vector
+    assert body.image_id is not None
+    collection = body.collection or gateway.settings.collection
+    part = ImageIdPart(image_id=body.image_id)
+    point = gateway.pictures.stored_points(collection, [part])[str(body.image_id)]
+    return gateway.pictures.of_stored(collection, part, point).vector

@@ -1,0 +1,30 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline_local.ranking_metrics import ndcg, recall, reciprocal_rank
+
+grades = st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.0]), min_size=1, max_size=10)
+
+
+def test_recall_counts_what_was_to_be_had() -> None:
+    assert recall([1, 0, 1], [1, 1, 1, 1]) == pytest.approx(2 / 3)
+    assert recall([1, 0, 0], [1]) == 1
+    assert recall([], [1]) == 0
+
+
+def test_the_reciprocal_rank_is_of_the_first_wanted_hit() -> None:
+    assert [reciprocal_rank(one) for one in ([1, 1], [0, 0, 2], [0], [])] == [1, pytest.approx(1 / 3), 0, 0]
+
+
+def test_ndcg_of_a_worked_example() -> None:
+    # Gains 3, 0, 1 over log2 of 2, 3, 4, against 3, 1 in the best order.
+    assert ndcg([2, 0, 1], [2, 1]) == pytest.approx((3 + 1 / 2) / (3 + 1 / 1.584962500721156))
+
+
+@given(grades)
+def test_the_best_order_has_an_ndcg_of_1_and_no_other_has_more(found: list[float]) -> None:
+    ideal = sorted((grade for grade in found if grade), reverse=True)
+    if ideal:
+        assert ndcg(sorted(found, reverse=True), ideal) == pytest.approx(1)
+        assert 0 <= ndcg(found, ideal) <= 1 + 1e-9
