@@ -25,7 +25,7 @@ $(VENV)/installed: constraints.txt $(MEMBERS:%=%/pyproject.toml)
 	@sh scripts/install-torch $(BIN)/python "$(TORCH_INDEX)"
 	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/embedder[int8]' \
 	  --editable 'services/local[samples]' \
-	  ruff mypy pytest hypothesis types-psutil 'moto[s3]' flask flask-cors
+	  ruff mypy pytest pytest-xdist hypothesis types-psutil 'moto[s3]' flask flask-cors
 	@touch $@
 
 demo: install
@@ -36,7 +36,7 @@ run: install
 	@$(BIN)/sightline up --data $(DATA) --port $(PORT) --photos "$(or $(PHOTOS),$(DATA)/samples)"
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 	@! docker version >/dev/null 2>&1 || $(MAKE) --no-print-directory test-compose
 
 test-all: install

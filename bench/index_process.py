@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.clustered_points import DIMENSION, SPACE
 from sightline.index import CollectionSpec, SearchQuery
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.payload import indexed_fields
 from sightline.settings import Quantization
 
@@ -27,7 +27,7 @@ class Index:
     def __init__(self, folder: Path, layout: Quantization) -> None:
         """Start it, with an empty collection; it builds only when asked."""
         socket = Path(tempfile.mkdtemp(prefix="sl-")) / "index.sock"
-        command = [sys.executable, "-m", "sightline.index.edge_process"]
+        command = [sys.executable, "-m", "sightline.index.edge.process"]
         environment = {
             **os.environ,
             "SIGHTLINE_QUANTIZATION": layout.value,
@@ -60,7 +60,7 @@ class Index:
     def memory(self) -> dict[str, float]:
         """Memory of the process that holds the shard, in MiB: all, and of original vectors."""
         children = psutil.Process(self.process.pid).children()
-        holders = [one for one in children if "sightline.index.shard_process" in one.cmdline()]
+        holders = [one for one in children if "sightline.index.edge.shard_process" in one.cmdline()]
         pid = holders[0].pid if holders else self.process.pid
         resident, originals, mapping = 0, 0, ""
         for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():

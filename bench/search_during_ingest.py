@@ -33,7 +33,7 @@ from bench.search_latency import medians
 from bench.search_points import make_points
 from bench.search_services import LIMIT, fill
 from sightline.encoder.artifact import open_artifact
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline_local.data_folder import DataFolder
 
 PER_SECOND = 5.0

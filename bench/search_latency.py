@@ -32,7 +32,7 @@ from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.openvino import OpenVinoEncoder
 from sightline.index import SearchQuery, VectorIndex
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline_local.data_folder import DataFolder
 
 _PARTS_CALLS = 60

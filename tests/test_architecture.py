@@ -12,8 +12,8 @@ SERVICES = Path(__file__).resolve().parent.parent / "services"
 PACKAGES = ("sightline", "sightline_api", "sightline_embedder", "sightline_local")
 
 DOORS = {
-    "qdrant_client": {"sightline.index.server", "sightline.index.server_filters"},
-    "qdrant_edge": {"sightline.index.edge", "sightline.index.edge_filters"},
+    "qdrant_client": {"sightline.index.server.engine", "sightline.index.server.filters"},
+    "qdrant_edge": {"sightline.index.edge.engine", "sightline.index.edge.filters"},
     "botocore": {"sightline.buckets.s3"},
     "obstore": {"sightline.buckets.google_azure"},
     "openvino": {"sightline.encoder.openvino"},

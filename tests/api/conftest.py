@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.settings import Settings
 from sightline_api.app import create_app
 
@@ -25,7 +25,7 @@ from sightline_api.app import create_app
 def index_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("index")
     socket = folder / "index.sock"
-    command = [sys.executable, "-m", "sightline.index.edge_process", "--folder", str(folder / "shards")]
+    command = [sys.executable, "-m", "sightline.index.edge.process", "--folder", str(folder / "shards")]
     process = subprocess.Popen([*command, "--socket", str(socket)])
     with closing(EdgeClient(socket, patience_s=0.1)) as index:
         retry(stop=stop_after_delay(20), wait=wait_fixed(0.05))(index.ping)()

@@ -11,7 +11,7 @@ from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.registry import open_encoder
 from sightline.errors import QueryCancelsOut
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.settings import Settings
 from sightline_api.originals import Originals

@@ -5,7 +5,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 
 from sightline.index import CollectionSpec
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.payload import INDEXED_FIELDS
 from sightline.settings import Settings
 from sightline_api.app import create_app

@@ -19,7 +19,7 @@ from tenacity import retry, stop_after_delay, wait_fixed
 
 from sightline.identity import point_id
 from sightline.index import CollectionSpec, Point, ScoredPoint, SearchQuery, VectorIndex
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.index.filters import Condition
 from sightline.payload import INDEXED_FIELDS, Payload
 from sightline.settings import Settings

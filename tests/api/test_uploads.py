@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from sightline.identity import sha256_of
 from sightline.index import CollectionSpec
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings

@@ -32,7 +32,7 @@ VICTIMS = {
     "embedder": "sightline_embedder",
     "api": "sightline_api",
     "redis": "redis-server",
-    "index": "sightline.index.edge_process",
+    "index": "sightline.index.edge.process",
 }
 BAD_PICTURES = (b"", b"no picture at all", b"\xff\xd8\xff\xe0 cut")
 WITHIN_S = 240.0

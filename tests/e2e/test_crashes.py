@@ -46,7 +46,7 @@ def assert_gone(processes: Sequence[psutil.Process]) -> None:
         "sightline_embedder",
         *(
             pytest.param(child, marks=long_only)
-            for child in ("sightline.index.edge_process", "sightline_api", "redis-server")
+            for child in ("sightline.index.edge.process", "sightline_api", "redis-server")
         ),
     ],
 )

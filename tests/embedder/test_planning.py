@@ -8,7 +8,7 @@ import pytest
 from celery import Celery
 from redis import Redis
 
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger

@@ -27,7 +27,7 @@ from sightline.errors import MediaNotFound
 from sightline.file_uri import path_of
 from sightline.identity import point_id, sha256_of
 from sightline.index import CollectionSpec, StoredPoint, VectorIndex
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.payload import INDEXED_FIELDS
 from sightline.queue.deletions import Deletions
@@ -163,7 +163,7 @@ def client() -> Iterator[EdgeClient]:
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(prefix="sl-", dir=memory if memory.is_dir() else None) as folder:
         socket = Path(folder) / "index.sock"
-        command = [sys.executable, "-m", "sightline.index.edge_process"]
+        command = [sys.executable, "-m", "sightline.index.edge.process"]
         command += ["--folder", f"{folder}/index", "--socket", str(socket)]
         with subprocess.Popen(command) as process:
             client = EdgeClient(socket)

@@ -18,8 +18,8 @@ import psutil
 from sightline.encoder.artifact import Manifest
 from sightline.identity import point_id, sha256_of, source_key
 from sightline.index import CollectionSpec, Point, SearchQuery
-from sightline.index.edge_client import EdgeClient
-from sightline.index.shard_folder import folder_bytes
+from sightline.index.edge.client import EdgeClient
+from sightline.index.edge.shard_folder import folder_bytes
 from sightline.payload import FieldType, FirstIndexed, Payload, Source
 from sightline.process import start_child
 
@@ -86,7 +86,7 @@ def _index_process(folder: Path, socket: Path) -> Iterator[tuple[psutil.Process,
         "SIGHTLINE_INDEX_REBUILD_POINTS": str(sys.maxsize),
         "SIGHTLINE_LOG_LEVEL": "warning",
     }
-    command = [sys.executable, "-m", "sightline.index.edge_process"]
+    command = [sys.executable, "-m", "sightline.index.edge.process"]
     pipe, held = os.pipe()
     child: subprocess.Popen[bytes] | None = None
     try:

@@ -9,7 +9,7 @@ import httpx
 
 from sightline.encoder.artifact import Artifact
 from sightline.errors import Unavailable
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.settings import Settings
 from sightline_local.data_folder import DataFolder
 from sightline_local.redis_child import RedisChild
@@ -44,7 +44,7 @@ def build_stack(
         [
             Child(
                 name="index",
-                module="sightline.index.edge_process",
+                module="sightline.index.edge.process",
                 arguments=["--folder", str(folder.index), "--socket", str(socket)],
                 environment=environment,
                 ready=_index_answers(socket),

@@ -20,9 +20,9 @@ from qdrant_client import QdrantClient
 
 from sightline.identity import point_id
 from sightline.index import CollectionSpec, Point, VectorIndex
-from sightline.index.edge_client import EdgeClient
-from sightline.index.server import QdrantServer
-from sightline.index.server_index import ServerIndex
+from sightline.index.edge.client import EdgeClient
+from sightline.index.server.engine import QdrantServer
+from sightline.index.server.index import ServerIndex
 from sightline.payload import FieldType, FirstIndexed, Payload, indexed_fields
 
 DIMENSION = 16
@@ -50,7 +50,7 @@ class IndexProcess:
         return self.folder / "run" / "index.sock"
 
     def start(self, *arguments: str, pass_fds: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "sightline.index.edge_process"]
+        command = [sys.executable, "-m", "sightline.index.edge.process"]
         command += ["--folder", str(self.folder / "index"), "--socket", str(self.socket), *arguments]
         child = subprocess.Popen(command, pass_fds=pass_fds, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.children.append(child)

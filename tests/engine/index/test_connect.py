@@ -6,8 +6,8 @@ import pytest
 
 from sightline.errors import SettingsError
 from sightline.index.connect import open_index
-from sightline.index.edge_client import EdgeClient
-from sightline.index.server_index import ServerIndex
+from sightline.index.edge.client import EdgeClient
+from sightline.index.server.index import ServerIndex
 from sightline.settings import Settings
 
 

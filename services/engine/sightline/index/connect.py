@@ -28,7 +28,7 @@ def open_index(settings: Settings, waits: Waits = SEARCHING) -> VectorIndex:
     """
     # Imported here, because each client is slow to import and a process needs one of them.
     if settings.qdrant_url is not None:
-        from sightline.index.server_index import ServerIndex
+        from sightline.index.server.index import ServerIndex
         from sightline.index.tuning import tuning_of
 
         key = settings.qdrant_api_key
@@ -40,7 +40,7 @@ def open_index(settings: Settings, waits: Waits = SEARCHING) -> VectorIndex:
             tuning=tuning_of(settings),
         )
     if settings.index_socket is not None:
-        from sightline.index.edge_client import EdgeClient
+        from sightline.index.edge.client import EdgeClient
 
         return EdgeClient(settings.index_socket)
     raise SettingsError(

@@ -10,7 +10,7 @@ from celery import Celery
 from redis import Redis
 
 from sightline.errors import FailureReason
-from sightline.index.edge_client import EdgeClient
+from sightline.index.edge.client import EdgeClient
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import ArchiveSource, Item

@@ -19,13 +19,10 @@ from sightline.index.checks import (
     missing_fields,
 )
 from sightline.index.clauses import clause_of
-from sightline.index.edge import EdgeShard
-from sightline.index.edge_catalog import Entry
-from sightline.index.filters import Filter
-from sightline.index.open_shards import OpenShards, added_fields
-from sightline.index.ranking import Ranking
-from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_of
-from sightline.index.shard import (
+from sightline.index.edge.catalog import Entry
+from sightline.index.edge.engine import EdgeShard
+from sightline.index.edge.open_shards import OpenShards, added_fields
+from sightline.index.edge.shard import (
     DeletePoints,
     IndexFields,
     InsertPoints,
@@ -34,6 +31,9 @@ from sightline.index.shard import (
     Shard,
     ShardClosed,
 )
+from sightline.index.filters import Filter
+from sightline.index.ranking import Ranking
+from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_of
 from sightline.index.tuning import Tuning
 from sightline.payload import FieldType
 

@@ -18,10 +18,10 @@ from sightline.index import (
     SearchQuery,
     SortKey,
     StoredPoint,
-    wire,
 )
 from sightline.index.checks import check_json, check_point_ids, check_settable, is_point_id, known_ids
-from sightline.index.edge_channel import EdgeChannel
+from sightline.index.edge import wire
+from sightline.index.edge.channel import EdgeChannel
 from sightline.index.filters import Filter, filter_json
 from sightline.index.records import (
     facet_counts,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sightline.index.edge import EdgeShard
+from sightline.index.edge.engine import EdgeShard
+from sightline.index.edge.shard import InsertPoints
 from sightline.index.ranking import Nearest
 from sightline.index.records import PointRecord, vector_bytes
-from sightline.index.shard import InsertPoints
 from sightline.index.tuning import VectorLayout
 from sightline.settings import Quantization
 

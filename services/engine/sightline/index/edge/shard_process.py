@@ -1,6 +1,6 @@
 """A process with one shard: an engine's calls hold the GIL, and here nobody else needs it.
 
-    python -m sightline.index.shard_process --folder DIR --channel FD
+    python -m sightline.index.edge.shard_process --folder DIR --channel FD
 
 It answers calls over an inherited socket, one at a time, and ends when the other side closes it. What it
 has not flushed is in the write-ahead log.
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import msgspec
 
-from sightline.index import shard_calls as calls
-from sightline.index.edge import EdgeShard
-from sightline.index.frames import MAX_LENGTH, receive_frame, send_frame
+from sightline.index.edge import shard_calls as calls
+from sightline.index.edge.engine import EdgeShard
+from sightline.index.edge.frames import MAX_LENGTH, receive_frame, send_frame
 
 
 def main() -> int:
     """Serve one shard; returns 0, or 1 when it cannot be opened, which the channel has been told."""
-    parser = argparse.ArgumentParser(prog="python -m sightline.index.shard_process", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sightline.index.edge.shard_process", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the shard is")
     parser.add_argument("--channel", type=int, required=True, help="the descriptor of a connected socket")
     options = parser.parse_args()

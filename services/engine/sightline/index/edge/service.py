@@ -6,10 +6,10 @@ import msgspec
 import structlog
 
 from sightline.errors import BadRequest, SightlineError, Unavailable
-from sightline.index import wire
-from sightline.index.edge_collections import EdgeCollections
+from sightline.index.edge import wire
+from sightline.index.edge.collections import EdgeCollections
+from sightline.index.edge.open_shards import IndexClosed
 from sightline.index.filters import Filter, parse_filter
-from sightline.index.open_shards import IndexClosed
 
 _log = structlog.get_logger(__name__)
 

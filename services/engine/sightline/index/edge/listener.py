@@ -11,9 +11,9 @@ from typing import Self
 import structlog
 
 from sightline.errors import SettingsError
-from sightline.index.edge_service import EdgeService
-from sightline.index.frames import MAX_FRAME_BYTES, receive_frame, send_frame
-from sightline.index.open_shards import IndexClosed
+from sightline.index.edge.frames import MAX_FRAME_BYTES, receive_frame, send_frame
+from sightline.index.edge.open_shards import IndexClosed
+from sightline.index.edge.service import EdgeService
 
 MAX_CONNECTIONS = 128
 

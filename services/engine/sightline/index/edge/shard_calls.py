@@ -6,9 +6,9 @@ from typing import TypeAlias
 import msgspec
 
 from sightline.index.clauses import Clause
+from sightline.index.edge.shard import Change, ShardSize
 from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, PointRecord, ValueCount
-from sightline.index.shard import Change, ShardSize
 
 
 class Apply(msgspec.Struct, tag=True):

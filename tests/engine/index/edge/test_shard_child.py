@@ -19,10 +19,8 @@ from sightline.index.clauses import (
     NumberRange,
     TimeRange,
 )
-from sightline.index.edge import EdgeShard
-from sightline.index.ranking import Nearest
-from sightline.index.records import PointRecord, vector_bytes
-from sightline.index.shard import (
+from sightline.index.edge.engine import EdgeShard
+from sightline.index.edge.shard import (
     DeletePoints,
     IndexFields,
     InsertPoints,
@@ -33,7 +31,9 @@ from sightline.index.shard import (
     ShardFailed,
     ShardRefused,
 )
-from sightline.index.shard_child import ShardChild
+from sightline.index.edge.shard_child import ShardChild
+from sightline.index.ranking import Nearest
+from sightline.index.records import PointRecord, vector_bytes
 from sightline.index.tuning import VectorLayout
 from sightline.payload import FieldType
 

@@ -1,6 +1,7 @@
 """Builds HNSW on a shard that nobody has open, and ends. It works only in time that nobody else wants.
 
-python -m sightline.index.shard_build --folder DIR --dimension N --quantization Q [--on-disk] --parent PID
+python -m sightline.index.edge.shard_build --folder DIR --dimension N --quantization Q [--on-disk]
+    --parent PID
 """
 
 import argparse
@@ -10,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from sightline.index.edge import EdgeShard
+from sightline.index.edge.engine import EdgeShard
 from sightline.index.tuning import VectorLayout
 from sightline.settings import Quantization
 
@@ -20,7 +21,7 @@ _PR_SET_PDEATHSIG = 1
 
 def main() -> int:
     """Build; returns 0, or 1 if the process that asked for it is gone."""
-    parser = argparse.ArgumentParser(prog="python -m sightline.index.shard_build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sightline.index.edge.shard_build", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the shard is")
     parser.add_argument("--dimension", type=int, required=True)
     parser.add_argument("--quantization", type=Quantization, required=True)

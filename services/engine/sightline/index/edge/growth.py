@@ -20,12 +20,12 @@ from typing import Self
 import msgspec
 import structlog
 
-from sightline.index.edge_catalog import Entry
-from sightline.index.journal import ChangeJournal
-from sightline.index.open_shards import IndexClosed, OpenShard, OpenShards
-from sightline.index.shard import Shard, ShardClosed, ShardFailed, ShardRefused
-from sightline.index.shard_child import ShardChild
-from sightline.index.shard_folder import copy_folder, folder_bytes, sync_folder
+from sightline.index.edge.catalog import Entry
+from sightline.index.edge.journal import ChangeJournal
+from sightline.index.edge.open_shards import IndexClosed, OpenShard, OpenShards
+from sightline.index.edge.shard import Shard, ShardClosed, ShardFailed, ShardRefused
+from sightline.index.edge.shard_child import ShardChild
+from sightline.index.edge.shard_folder import copy_folder, folder_bytes, sync_folder
 from sightline.index.tuning import Tuning, VectorLayout
 
 LOOK_EVERY_S = 5.0
@@ -159,7 +159,7 @@ class IndexGrowth:
 
     def _optimize(self, folder: Path, entry: Entry) -> None:
         assert entry.built is not None
-        command = [sys.executable, "-m", "sightline.index.shard_build", "--folder", str(folder)]
+        command = [sys.executable, "-m", "sightline.index.edge.shard_build", "--folder", str(folder)]
         command += ["--dimension", str(entry.dimension), "--quantization", entry.built.quantization]
         command += ["--parent", str(os.getpid()), *(["--on-disk"] if entry.built.on_disk else [])]
         with self._starting:

@@ -8,7 +8,7 @@ from threading import Lock
 
 import msgspec
 
-from sightline.index.shard import Change
+from sightline.index.edge.shard import Change
 
 _LENGTH = struct.Struct("<I")
 

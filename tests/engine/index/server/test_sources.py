@@ -12,8 +12,8 @@ from qdrant_client import QdrantClient
 
 from sightline.index import Point
 from sightline.index.records import point_record
-from sightline.index.server import QdrantServer
-from sightline.index.server_sources import ServerSources
+from sightline.index.server.engine import QdrantServer
+from sightline.index.server.sources import ServerSources
 from sightline.payload import Source
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")

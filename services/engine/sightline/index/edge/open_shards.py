@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from sightline.errors import CollectionNotFound, SettingsError
-from sightline.index.edge import EdgeShard
-from sightline.index.edge_catalog import EdgeCatalog, Entry
-from sightline.index.journal import ChangeJournal
-from sightline.index.shard import Change, Shard, ShardClosed
-from sightline.index.shard_child import ShardChild
-from sightline.index.shard_folder import sync_folder
+from sightline.index.edge.catalog import EdgeCatalog, Entry
+from sightline.index.edge.engine import EdgeShard
+from sightline.index.edge.journal import ChangeJournal
+from sightline.index.edge.shard import Change, Shard, ShardClosed
+from sightline.index.edge.shard_child import ShardChild
+from sightline.index.edge.shard_folder import sync_folder
 from sightline.index.tuning import VectorLayout
 from sightline.payload import FieldType
 

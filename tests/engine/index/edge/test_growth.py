@@ -17,10 +17,10 @@ import pytest
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sightline.index import CollectionSpec, Point, SearchQuery
-from sightline.index.edge_client import EdgeClient
-from sightline.index.edge_collections import EdgeCollections
+from sightline.index.edge.client import EdgeClient
+from sightline.index.edge.collections import EdgeCollections
+from sightline.index.edge.growth import IndexGrowth
 from sightline.index.filters import parse_filter
-from sightline.index.index_growth import IndexGrowth
 from sightline.index.records import point_record
 from sightline.index.tuning import Tuning
 from sightline.payload import FieldType, Source, indexed_fields
@@ -44,7 +44,7 @@ def settled(check: Callable[[], None], within_s: float = 60.0, every_s: float = 
 def children(child: Any, module: str) -> list[psutil.Process]:
     """The index process's own processes that run `module`."""
     running = psutil.Process(child.pid).children(recursive=True)
-    return [one for one in running if f"sightline.index.{module}" in one.cmdline()]
+    return [one for one in running if f"sightline.index.edge.{module}" in one.cmdline()]
 
 
 def filled(process: Any, make_point: MakePoint, points: int = POINTS) -> EdgeClient:

@@ -1,6 +1,6 @@
 """The index process: alone holds the embedded collections and answers over a private socket.
 
-    python -m sightline.index.edge_process --folder DIR --socket PATH [--parent-pipe FD]
+    python -m sightline.index.edge.process --folder DIR --socket PATH [--parent-pipe FD]
 
 It ends, flushed and closed, on SIGTERM, when the other end of the parent pipe closes, and (on Linux)
 when its parent dies. SIGINT is left to the parent, which shares the terminal.
@@ -21,10 +21,10 @@ from threading import Event, Thread
 import structlog
 
 from sightline.errors import SettingsError
-from sightline.index.edge_collections import EdgeCollections
-from sightline.index.edge_listener import EdgeListener
-from sightline.index.edge_service import EdgeService
-from sightline.index.index_growth import IndexGrowth
+from sightline.index.edge.collections import EdgeCollections
+from sightline.index.edge.growth import IndexGrowth
+from sightline.index.edge.listener import EdgeListener
+from sightline.index.edge.service import EdgeService
 from sightline.index.tuning import tuning_of
 from sightline.logs import configure_logging
 from sightline.process import PARENT_PIPE
@@ -119,7 +119,7 @@ def _signals() -> Iterator[socket.socket]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sightline.index.edge_process", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m sightline.index.edge.process", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the collections are")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen")
     parser.add_argument(

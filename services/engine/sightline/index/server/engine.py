@@ -22,7 +22,7 @@ from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_bytes, vector_of
-from sightline.index.server_filters import server_filter
+from sightline.index.server.filters import server_filter
 from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, Tuning, VectorLayout
 from sightline.payload import FieldType
 from sightline.settings import Quantization

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from uuid import uuid4
 
 from sightline.index.clauses import Every, HasId, Match
-from sightline.index.server import QdrantServer
+from sightline.index.server.engine import QdrantServer
 from sightline.payload import Source
 
 _ORPHANED = "orphaned"

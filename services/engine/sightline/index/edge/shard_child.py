@@ -11,12 +11,12 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from sightline.index import shard_calls as calls
 from sightline.index.clauses import Clause
-from sightline.index.frames import MAX_LENGTH, receive_frame, send_frame
+from sightline.index.edge import shard_calls as calls
+from sightline.index.edge.frames import MAX_LENGTH, receive_frame, send_frame
+from sightline.index.edge.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
 from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, PointRecord, ValueCount
-from sightline.index.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
 
 STOP_TIMEOUT_S = 20.0
 _ATTEMPTS = 5
@@ -148,7 +148,7 @@ class ShardChild:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "sightline.index.shard_process"]
+        command = [sys.executable, "-m", "sightline.index.edge.shard_process"]
         command += ["--folder", str(self._folder), "--channel", str(theirs.fileno())]
         with theirs:
             self._process = subprocess.Popen(

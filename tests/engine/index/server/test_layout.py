@@ -7,8 +7,8 @@ import pytest
 from qdrant_client import QdrantClient, models
 
 from sightline.index import CollectionSpec, SearchQuery
-from sightline.index.server import QdrantServer
-from sightline.index.server_index import ServerIndex
+from sightline.index.server.engine import QdrantServer
+from sightline.index.server.index import ServerIndex
 from sightline.index.tuning import AUTO_QUANTIZED_POINTS, Tuning
 from sightline.settings import Quantization
 

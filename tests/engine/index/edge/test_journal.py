@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sightline.index.journal import ChangeJournal
+from sightline.index.edge.journal import ChangeJournal
+from sightline.index.edge.shard import DeletePoints, IndexFields, InsertPoints, MergePayload, RemovePayload
 from sightline.index.records import PointRecord
-from sightline.index.shard import DeletePoints, IndexFields, InsertPoints, MergePayload, RemovePayload
 from sightline.payload import FieldType
 
 

@@ -12,8 +12,8 @@ from qdrant_client import QdrantClient, models
 
 from sightline.errors import BadRequest, CollectionNotFound, SightlineError, Unavailable
 from sightline.index import CollectionSpec, SearchQuery
-from sightline.index.server import QdrantServer
-from sightline.index.server_index import ServerIndex
+from sightline.index.server.engine import QdrantServer
+from sightline.index.server.index import ServerIndex
 from sightline.payload import indexed_fields
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")

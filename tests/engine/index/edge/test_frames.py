@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from sightline.index.frames import receive_frame, send_frame
+from sightline.index.edge.frames import receive_frame, send_frame
 
 
 def test_frames_arrive_whole_and_in_order() -> None:

@@ -9,8 +9,8 @@ import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from sightline.errors import BadRequest, Unavailable
-from sightline.index import wire
-from sightline.index.frames import MAX_FRAME_BYTES, MAX_LENGTH, receive_frame, send_frame
+from sightline.index.edge import wire
+from sightline.index.edge.frames import MAX_FRAME_BYTES, MAX_LENGTH, receive_frame, send_frame
 
 MAX_IDLE = 8
 _SERVICE = "the index"

@@ -47,8 +47,8 @@ from sightline.index.records import (
     stored_point,
     vectors_of,
 )
-from sightline.index.server import QdrantServer
-from sightline.index.server_sources import ServerSources
+from sightline.index.server.engine import QdrantServer
+from sightline.index.server.sources import ServerSources
 from sightline.index.tuning import Tuning
 from sightline.payload import Source
 

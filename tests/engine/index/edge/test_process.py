@@ -21,10 +21,11 @@ import msgspec
 import pytest
 
 from sightline.errors import SettingsError, Unavailable
-from sightline.index import CollectionSpec, Point, SearchQuery, wire
-from sightline.index.edge_collections import EdgeCollections
-from sightline.index.edge_listener import MAX_CONNECTIONS
-from sightline.index.frames import receive_frame, send_frame
+from sightline.index import CollectionSpec, Point, SearchQuery
+from sightline.index.edge import wire
+from sightline.index.edge.collections import EdgeCollections
+from sightline.index.edge.frames import receive_frame, send_frame
+from sightline.index.edge.listener import MAX_CONNECTIONS
 from sightline.index.ranking import Nearest
 from sightline.payload import FieldType, indexed_fields
 
@@ -113,7 +114,7 @@ def test_it_ends_when_its_parent_is_killed(process: Any) -> None:
             sys.executable,
             "-c",
             "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); input()",
-            *(sys.executable, "-m", "sightline.index.edge_process"),
+            *(sys.executable, "-m", "sightline.index.edge.process"),
             *("--folder", str(process.folder / "index"), "--socket", str(process.socket)),
         ],
         stdin=subprocess.PIPE,
@@ -259,7 +260,7 @@ def test_a_frozen_process_is_unavailable(process: Any) -> None:
 
 
 def test_clients_import_no_engine() -> None:
-    code = "import sys, sightline.index.edge_client, sightline.index.connect; print(sorted(sys.modules))"
+    code = "import sys, sightline.index.edge.client, sightline.index.connect; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
     assert "'qdrant_edge'" not in loaded
     assert "'qdrant_client'" not in loaded

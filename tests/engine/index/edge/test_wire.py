@@ -13,7 +13,7 @@ from sightline.errors import (
     SpaceMismatch,
     Unavailable,
 )
-from sightline.index import wire
+from sightline.index.edge import wire
 
 
 @pytest.mark.parametrize(

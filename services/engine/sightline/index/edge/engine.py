@@ -10,11 +10,9 @@ import numpy as np
 import qdrant_edge as edge
 
 from sightline.index.clauses import Clause
-from sightline.index.edge_filters import edge_filter
-from sightline.index.heap import return_free_memory
-from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
-from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes, vector_of
-from sightline.index.shard import (
+from sightline.index.edge.filters import edge_filter
+from sightline.index.edge.heap import return_free_memory
+from sightline.index.edge.shard import (
     Change,
     DeletePoints,
     IndexFields,
@@ -24,6 +22,8 @@ from sightline.index.shard import (
     ShardClosed,
     ShardSize,
 )
+from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
+from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, VectorLayout
 from sightline.payload import FieldType
 from sightline.settings import Quantization

@@ -1,0 +1,1 @@
+"""VectorIndex on a Qdrant server or cluster."""
