@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -5,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from multilingual_tower import save_multilingual_tower
 
 from sightline.buckets import Buckets
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
+from sightline.encoder.artifact import open_artifact
 from sightline.encoder.registry import open_encoder
 from sightline.errors import QueryCancelsOut
 from sightline.index.edge.client import EdgeClient
@@ -19,7 +22,8 @@ from sightline_api.picture_vectors import PictureVectors
 from sightline_api.query import QueryEncoder
 from sightline_api.search_models import TextPart
 from sightline_api.text_cache import TextKey, TextVectorCache
-from sightline_api.text_vectors import TextVectors
+from sightline_api.text_vectors import TextInLanguage, TextVectors
+from sightline_embedder.models.multilingual import add_multilingual
 
 
 @pytest.fixture(scope="module")
@@ -72,14 +76,16 @@ def test_weights_that_cancel_leave_nothing(queries: QueryEncoder) -> None:
 def test_the_vector_of_a_text_is_remembered(
     texts: TextVectors, cache: TextVectorCache, encoder: Encoder
 ) -> None:
-    first = texts.of(["a cat", "a dog", "a cat"])
-    second = texts.of(["a dog", "a mat"])
+    cat, dog, mat = map(TextInLanguage, ["a cat", "a dog", "a mat"])
 
-    assert list(first) == ["a cat", "a dog"]
-    assert second["a dog"] is first["a dog"]
+    first = texts.of([cat, dog, cat])
+    second = texts.of([dog, mat])
+
+    assert list(first) == [cat, dog]
+    assert second[dog] is first[dog]
     assert len(cache) == 3
-    key = TextKey(encoder.manifest.space, encoder.numerics, "a dog")
-    assert cache.get(key) is first["a dog"]
+    key = TextKey(encoder.manifest.space, encoder.numerics, "own", "a dog")
+    assert cache.get(key) is first[dog]
 
 
 def test_queries_at_once_get_the_vectors_of_their_own_texts(queries: QueryEncoder, encoder: Encoder) -> None:
@@ -131,3 +137,46 @@ def test_with_the_best_score_one_part_decides(queries: QueryEncoder, encoder: En
 def test_parts_that_cancel_out_in_a_sum_do_not_for_the_best_score(queries: QueryEncoder) -> None:
     parts = [TextPart(text="a cat"), TextPart(text="a cat", weight=-1)]
     assert queries.encode("images", parts, "best_score").positives.shape[0] == 1
+
+
+@pytest.fixture(scope="module")
+def two_towers(tiny_clip_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    folder = tmp_path_factory.mktemp("two-towers")
+    artifact = open_artifact(Path(shutil.copytree(tiny_clip_artifact, folder / "artifact")))
+    tower = save_multilingual_tower(folder / "tower", tiny_clip_artifact)
+    return open_encoder(add_multilingual(artifact, str(tower)).path, Settings())
+
+
+@pytest.mark.parametrize(
+    ("text", "lang", "is_multilingual"),
+    [
+        ("eine katze auf dem Sofa", None, True),
+        ("un gato en la silla", None, True),
+        ("猫", None, True),
+        ("a cat on a sofa", None, False),
+        ("cat", None, False),
+        ("a cat on a sofa", "de", True),
+        ("a cat on a sofa", "und", True),
+        ("eine katze auf dem Sofa", "en", False),
+        ("eine katze auf dem Sofa", "EN-us", False),
+    ],
+)
+def test_a_text_is_read_by_the_tower_of_its_language(
+    two_towers: Encoder, text: str, lang: str | None, is_multilingual: bool
+) -> None:
+    texts = TextVectors(two_towers, TextVectorCache(entries=100))
+    assert two_towers.multilingual is not None
+    tower = two_towers.multilingual if is_multilingual else two_towers
+
+    found = texts.of([TextInLanguage(text, lang), TextInLanguage("a mat", "en")])
+
+    np.testing.assert_allclose(found[TextInLanguage(text, lang)], tower.encode_texts([text])[0], atol=1e-5)
+    mat = two_towers.encode_texts(["a mat"])[0]
+    np.testing.assert_allclose(found[TextInLanguage("a mat", "en")], mat, atol=1e-5)
+
+
+def test_each_tower_has_a_context_of_its_own(two_towers: Encoder) -> None:
+    texts = TextVectors(two_towers, TextVectorCache(entries=100))
+
+    assert texts.kept_tokens(TextInLanguage("cat " * 60, "de")) == 48
+    assert texts.kept_tokens(TextInLanguage("cat " * 60, "en")) is None

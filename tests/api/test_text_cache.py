@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from sightline_api.text_cache import TextKey, TextVectorCache
 
 
-def _key(text: str, space: str = "space", numerics: str = "openvino-f32") -> TextKey:
-    return TextKey(space, numerics, text)
+def _key(text: str, space: str = "space", numerics: str = "openvino-f32", tower: str = "own") -> TextKey:
+    return TextKey(space, numerics, tower, text)
 
 
 def _vector(value: float) -> NDArray[np.float32]:
@@ -24,8 +24,15 @@ def test_what_was_put_is_got() -> None:
     assert cache.get(_key("a dog")) is None
 
 
-@pytest.mark.parametrize("other", [_key("a cat", space="another"), _key("a cat", numerics="openvino-bf16")])
-def test_a_text_has_a_vector_for_each_model_and_arithmetic(other: TextKey) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        _key("a cat", space="another"),
+        _key("a cat", numerics="openvino-bf16"),
+        _key("a cat", tower="multilingual"),
+    ],
+)
+def test_a_text_has_a_vector_for_each_model_arithmetic_and_tower(other: TextKey) -> None:
     cache = TextVectorCache(entries=10)
 
     cache.put(_key("a cat"), _vector(1))

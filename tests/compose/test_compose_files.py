@@ -101,7 +101,7 @@ def test_paths_are_where_the_volumes_are(services: Any, service: str) -> None:
 
 
 def test_model_is_built_where_the_services_look(services: Any) -> None:
-    name, folder = services["model"]["command"]
+    name, folder, _ = services["model"]["command"]
     assert name == "${SIGHTLINE_MODEL:-clip-ViT-B-32}"
     assert "starter" not in COMPOSE.read_text()
     assert all(services[one]["environment"]["SIGHTLINE_MODEL"] == folder for one in OURS)

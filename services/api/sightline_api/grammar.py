@@ -17,11 +17,11 @@ EXCLUDED_WEIGHT = -0.5
 _TOKEN = re.compile(r'(?P<minus>-?)(?:"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+))')
 
 
-def parse_query(text: str, *, beside_others: bool = False) -> Sequence[TextPart]:
+def parse_query(text: str, *, beside_others: bool = False, lang: str | None = None) -> Sequence[TextPart]:
     """The parts of a short-form query: the bare words together, then each phrase and exclusion.
 
-    Raises BadRequest when nothing is left to search for, unless the text stands `beside_others`, pictures
-    for example, and may only exclude.
+    `lang` is the language of them all. Raises BadRequest when nothing is left to search for, unless the text
+    stands `beside_others`, pictures for example, and may only exclude.
     """
     words: list[str] = []
     phrases: list[TextPart] = []
@@ -30,12 +30,12 @@ def parse_query(text: str, *, beside_others: bool = False) -> Sequence[TextPart]
         if not content:
             continue
         if token["minus"]:
-            phrases.append(TextPart(text=content, weight=EXCLUDED_WEIGHT))
+            phrases.append(TextPart(text=content, weight=EXCLUDED_WEIGHT, lang=lang))
         elif token["word"] is None:
-            phrases.append(TextPart(text=content))
+            phrases.append(TextPart(text=content, lang=lang))
         else:
             words.append(content)
-    parts = [TextPart(text=" ".join(words))] if words else []
+    parts = [TextPart(text=" ".join(words), lang=lang)] if words else []
     parts += phrases
     if not beside_others and not any(part.weight > 0 for part in parts):
         raise BadRequest("The query names nothing to look for. Write a word or a \"phrase\" without '-'.")

@@ -10,7 +10,7 @@ from sightline.errors import QueryCancelsOut
 from sightline.index import StoredPoint
 from sightline_api.picture_vectors import PartVector, PictureVectors
 from sightline_api.search_models import ImageBytesPart, ImageIdPart, Part, QueryWarning, Strategy, TextPart
-from sightline_api.text_vectors import TextVectors
+from sightline_api.text_vectors import TextInLanguage, TextVectors
 
 CANCELS_BELOW = 1e-3
 """Length of the weighted sum, as a share of the summed weights, below which nothing is left."""
@@ -91,7 +91,7 @@ class QueryEncoder:
         stored = self._pictures.stored_points(
             collection, [part for part in parts if isinstance(part, ImageIdPart)]
         )
-        texts = self._texts.of([part.text for part in parts if isinstance(part, TextPart)])
+        texts = self._texts.of([_in_language(part) for part in parts if isinstance(part, TextPart)])
         found = [self._part_vector(collection, part, texts, stored) for part in parts]
         vectors = np.stack([one.vector for one in found])
         weights = np.array([part.weight for part in parts], dtype=np.float32)
@@ -112,12 +112,12 @@ class QueryEncoder:
         self,
         collection: str,
         part: Part,
-        texts: Mapping[str, NDArray[np.float32]],
+        texts: Mapping[TextInLanguage, NDArray[np.float32]],
         stored: Mapping[str, StoredPoint],
     ) -> PartVector:
         match part:
             case TextPart():
-                return PartVector(texts[part.text])
+                return PartVector(texts[_in_language(part)])
             case ImageIdPart():
                 return self._pictures.of_stored(collection, part, stored[str(part.image_id)])
             case ImageBytesPart():
@@ -125,16 +125,27 @@ class QueryEncoder:
 
     def _warnings(self, parts: Sequence[Part], found: Sequence[PartVector]) -> Iterator[QueryWarning]:
         for number, (part, vector) in enumerate(zip(parts, found, strict=True)):
-            if isinstance(part, TextPart) and self._texts.is_cut(part.text):
-                limit = self._texts.context_tokens
-                detail = f"Only the first {limit} tokens of part {number} count: '{part.text[:40]}…'."
-                yield QueryWarning(code="text_truncated", detail=detail)
+            if isinstance(part, TextPart):
+                yield from self._text_warnings(number, part)
             if vector.from_thumbnail:
                 detail = (
                     f"The original of the picture in part {number} cannot be read any more. Its box was cut "
                     f"out of the thumbnail, which shows less."
                 )
                 yield QueryWarning(code="box_from_thumbnail", detail=detail)
+
+    def _text_warnings(self, number: int, part: TextPart) -> Iterator[QueryWarning]:
+        kept = self._texts.kept_tokens(_in_language(part))
+        if kept is not None:
+            detail = f"Only the first {kept} tokens of part {number} count: '{part.text[:40]}…'."
+            yield QueryWarning(code="text_truncated", detail=detail)
+        if part.lang is not None and not self._texts.is_multilingual():
+            detail = f"The model has one text tower for all languages: lang of part {number} has no effect."
+            yield QueryWarning(code="lang_without_effect", detail=detail)
+
+
+def _in_language(part: TextPart) -> TextInLanguage:
+    return TextInLanguage(part.text, part.lang)
 
 
 def _sum(

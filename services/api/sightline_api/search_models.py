@@ -61,6 +61,15 @@ MinRelevance = Annotated[float | None, Field(ge=0, le=1, description="leave hits
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 
 
+Lang = Annotated[
+    str | None,
+    Field(
+        pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
+        description="language of the text, as `de` or `pt-BR`; without it, it is detected",
+    ),
+]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -71,6 +80,7 @@ class TextPart(_Part):
     """Pictures that show what a text says."""
 
     text: Text
+    lang: Lang = None
 
 
 class ImageIdPart(_Part):
@@ -194,7 +204,7 @@ class ModelInUse(BaseModel):
 class QueryWarning(BaseModel):
     """Something the caller should know about an answer that is right as far as it goes."""
 
-    code: Literal["text_truncated", "box_from_thumbnail"]
+    code: Literal["text_truncated", "box_from_thumbnail", "lang_without_effect"]
     detail: str
 
 

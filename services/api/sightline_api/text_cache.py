@@ -13,10 +13,11 @@ _ENTRY_BYTES = 512
 
 
 class TextKey(NamedTuple):
-    """What decides the vector of a text: the model (`space`), its arithmetic (`numerics`), and the text."""
+    """What decides the vector of a text: the model (`space`), its arithmetic, which tower, and the text."""
 
     space: str
     numerics: str
+    tower: str
     text: str
 
 

@@ -1,46 +1,72 @@
-"""The vectors of texts: remembered, and else encoded together with those of other requests."""
+"""The vectors of texts: each from the tower that reads its language."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sightline.encoder import Encoder
-from sightline_api.text_batcher import MOST_AT_ONCE, TextBatcher
-from sightline_api.text_cache import TextKey, TextVectorCache
+from sightline_api.languages import ENGLISH, is_english
+from sightline_api.text_batcher import MOST_AT_ONCE
+from sightline_api.text_cache import TextVectorCache
+from sightline_api.tower_texts import TowerTexts
+
+
+class TextInLanguage(NamedTuple):
+    """A text, and the language that it was said to be in: a BCP 47 tag, or None."""
+
+    text: str
+    lang: str | None = None
 
 
 class TextVectors:
-    """Encodes texts. Safe to use from several threads."""
+    """Encodes texts. Safe to use from several threads.
+
+    A model with a second text tower reads English with its own and other languages with that one. The
+    language is what the caller says, else what the text looks like.
+    """
 
     def __init__(self, encoder: Encoder, cache: TextVectorCache) -> None:
-        self._encoder = encoder
-        self._cache = cache
-        self._batcher = TextBatcher(encoder.encode_texts)
+        of = (encoder.manifest.space, encoder.numerics)
+        self._own = TowerTexts(encoder, (*of, "own"), cache)
+        self._multilingual: TowerTexts | None = None
+        if encoder.multilingual is not None:
+            self._multilingual = TowerTexts(encoder.multilingual, (*of, "multilingual"), cache)
 
-    def of(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def of(self, texts: Sequence[TextInLanguage]) -> dict[TextInLanguage, NDArray[np.float32]]:
         """The unit vector of each text, read-only; raises ApiError (429) if too many texts wait."""
-        space, numerics = self._encoder.manifest.space, self._encoder.numerics
-        keys = {text: TextKey(space, numerics, text) for text in texts}
-        vectors = {text: known for text, key in keys.items() if (known := self._cache.get(key)) is not None}
-        new = [text for text in keys if text not in vectors]
-        for text, vector in zip(new, self._batcher.encode(new), strict=True):
-            self._cache.put(keys[text], vector)
-            vectors[text] = vector
+        vectors: dict[TextInLanguage, NDArray[np.float32]] = {}
+        towers = {text: self._tower(text) for text in texts}
+        for tower in dict.fromkeys(towers.values()):
+            read = [text for text, reader in towers.items() if reader is tower]
+            found = tower.of([one.text for one in read])
+            vectors |= {one: found[one.text] for one in read}
         return vectors
 
-    def of_many(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def of_many(self, texts: Sequence[TextInLanguage]) -> dict[TextInLanguage, NDArray[np.float32]]:
         """The same for any number of texts, a part at a time: a search waits for one part, not for all."""
-        vectors: dict[str, NDArray[np.float32]] = {}
-        for start in range(0, len(texts), MOST_AT_ONCE):
-            vectors |= self.of(texts[start : start + MOST_AT_ONCE])
+        vectors: dict[TextInLanguage, NDArray[np.float32]] = {}
+        for part in _parts(texts):
+            vectors |= self.of(part)
         return vectors
 
-    def is_cut(self, text: str) -> bool:
-        """Whether a text is longer than what the model sees of it."""
-        return self._encoder.exceeds_context(text)
+    def is_multilingual(self) -> bool:
+        """Whether other languages than English have a tower of their own."""
+        return self._multilingual is not None
 
-    @property
-    def context_tokens(self) -> int:
-        """How many tokens of a text the model sees."""
-        return self._encoder.manifest.context_tokens
+    def kept_tokens(self, text: TextInLanguage) -> int | None:
+        """How many tokens of a text count if it is longer than its tower reads, None if all do."""
+        tower = self._tower(text)
+        return tower.context_tokens if tower.is_cut(text.text) else None
+
+    def _tower(self, text: TextInLanguage) -> TowerTexts:
+        if self._multilingual is None:
+            return self._own
+        said = text.lang and text.lang.split("-")[0].lower()
+        english = said == ENGLISH if said else is_english(text.text)
+        return self._own if english else self._multilingual
+
+
+def _parts(texts: Sequence[TextInLanguage]) -> Iterator[Sequence[TextInLanguage]]:
+    return (texts[start : start + MOST_AT_ONCE] for start in range(0, len(texts), MOST_AT_ONCE))

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sightline.settings import CollectionName
 from sightline_api.base64_picture import Base64Picture
 from sightline_api.gateway import Gateway, GatewayDep
-from sightline_api.search_models import ImageIdPart, Text
+from sightline_api.languages import ENGLISH, UNDETERMINED, is_english
+from sightline_api.search_models import ImageIdPart, Lang, Text
+from sightline_api.text_vectors import TextInLanguage
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -38,6 +40,7 @@ class ClassifyRequest(BaseModel):
     image_base64: Base64Picture | None = None
     labels: Annotated[list[Text], Field(min_length=1, max_length=MAX_LABELS)]
     template: Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", max_length=200)] = "{}"
+    lang: Lang = None
     collection: CollectionName | None = None
 
     @model_validator(mode="after")
@@ -70,7 +73,7 @@ async def classify(gateway: GatewayDep, body: ClassifyRequest) -> Classification
 
 def _classify(gateway: Gateway, body: ClassifyRequest) -> Classification:
     picture = _picture_vector(gateway, body)
-    texts = [body.template.replace("{}", label) for label in body.labels]
+    texts = [TextInLanguage(body.template.replace("{}", label), _language(body)) for label in body.labels]
     vectors = gateway.texts.of_many(texts)
     cosines = np.stack([vectors[text] for text in texts]) @ picture
     logits = gateway.encoder.manifest.logit_scale * cosines
@@ -87,6 +90,11 @@ def _classify(gateway: Gateway, body: ClassifyRequest) -> Classification:
         ],
         model=gateway.encoder.manifest.name,
     )
+
+
+def _language(body: ClassifyRequest) -> str:
+    """One for all labels, so that one tower reads them: cosines of two would not compare."""
+    return body.lang or (ENGLISH if is_english(", ".join(body.labels)) else UNDETERMINED)
 
 
 def _picture_vector(gateway: Gateway, body: ClassifyRequest) -> NDArray[np.float32]:

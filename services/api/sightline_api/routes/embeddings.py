@@ -13,6 +13,7 @@ from sightline.errors import NotFound
 from sightline_api.base64_picture import Base64Picture
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.search_models import Text
+from sightline_api.text_vectors import TextInLanguage
 
 router = APIRouter(prefix="/v1", tags=["embeddings"])
 
@@ -64,9 +65,11 @@ def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
     if body.model not in (None, model):
         raise NotFound(f"Model '{body.model}' is not in use here; '{model}' is.")
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    texts = gateway.texts.of_many([one for one in inputs if isinstance(one, str)])
+    texts = gateway.texts.of_many([TextInLanguage(one) for one in inputs if isinstance(one, str)])
     vectors = [
-        texts[one] if isinstance(one, str) else gateway.pictures.of_bytes(one.image_base64).vector
+        gateway.pictures.of_bytes(one.image_base64).vector
+        if isinstance(one, ImageInput)
+        else texts[TextInLanguage(one)]
         for one in inputs
     ]
     return EmbeddingsResponse(

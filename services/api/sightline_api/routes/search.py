@@ -12,6 +12,7 @@ from sightline_api.parameters import CollectionDep, FilterDep
 from sightline_api.search_models import (
     MAX_TEXT_CHARACTERS,
     ImageBytesPart,
+    Lang,
     Limit,
     MinRelevance,
     Part,
@@ -39,6 +40,7 @@ async def search_short(
     collection: CollectionDep,
     filter: FilterDep,
     q: QueryText,
+    lang: Lang = None,
     syntax: Annotated[
         Literal["short", "plain"], Query(description="`plain` takes the text as it is")
     ] = "short",
@@ -47,7 +49,7 @@ async def search_short(
     cursor: str | None = None,
 ) -> SearchResponse:
     """Search by words and "quoted phrases"; `-word` and `-"a phrase"` exclude."""
-    parts = [TextPart(text=q)] if syntax == "plain" else parse_query(q)
+    parts = [TextPart(text=q, lang=lang)] if syntax == "plain" else parse_query(q, lang=lang)
     return await gateway.search_threads.run(
         partial(
             search_parts,
@@ -68,6 +70,7 @@ async def search_by_image(
     collection: CollectionDep,
     file: Annotated[UploadFile, File()],
     q: Annotated[str | None, Form(max_length=MAX_TEXT_CHARACTERS)] = None,
+    lang: Annotated[Lang, Form()] = None,
     weight: Annotated[Weight, Form(description="of the picture, beside a text of weight 1")] = 1.0,
     limit: Annotated[Limit, Form()] = 20,
     min_relevance: Annotated[MinRelevance, Form()] = None,
@@ -77,7 +80,7 @@ async def search_by_image(
     data = await file.read(gateway.settings.max_picture_bytes + 1)
     parts: list[Part] = [ImageBytesPart(image_base64=data, weight=weight)]
     if q:
-        parts += parse_query(q, beside_others=True)
+        parts += parse_query(q, beside_others=True, lang=lang)
     tree = parse_filter(filter) if filter else None
     return await gateway.search_threads.run(
         partial(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from sightline.encoder.artifact import Checks, Preprocessing
+from sightline.encoder.artifact import Checks, Multilingual, Preprocessing
 from sightline.errors import SightlineError
 from sightline_api.access import RequireKey
 from sightline_api.gateway import Gateway, GatewayDep
@@ -28,6 +28,9 @@ class ModelResource(BaseModel):
     preprocessing: Preprocessing
     checks: Checks
     calibrated: Annotated[bool, Field(description="whether `relevance` was fitted for this model")]
+    multilingual: Annotated[
+        Multilingual | None, Field(description="its second text tower, for other languages than English")
+    ]
     notice: str | None
 
 
@@ -82,6 +85,7 @@ def get_model(gateway: GatewayDep) -> ModelResource:
         numerics=gateway.encoder.numerics,
         context_tokens=manifest.context_tokens,
         calibrated=manifest.calibration is not None,
+        multilingual=manifest.multilingual,
         notice=STARTER_NOTICE if manifest.family == "starter" else None,
         **manifest.model_dump(
             include={"name", "revision", "space", "dimension", "license", "preprocessing", "checks"}

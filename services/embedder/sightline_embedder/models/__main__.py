@@ -18,10 +18,11 @@ def main() -> int:
     arguments = argparse.ArgumentParser(prog="python -m sightline_embedder.models", description=__doc__)
     arguments.add_argument("name", help="`starter`, a hub name, or a model's folder")
     arguments.add_argument("folder", type=Path, help="folder of the artifact")
+    arguments.add_argument("--multilingual", help="a second text tower, by name or folder; empty: none")
     told = arguments.parse_args()
     configure_logging("info", "model")
     try:
-        artifact = have_artifact(told.name, told.folder)
+        artifact = have_artifact(told.name, told.folder, told.multilingual or None)
     except SightlineError as error:
         sys.stderr.write(f"sightline model: {error}\n")
         return 2
@@ -29,11 +30,20 @@ def main() -> int:
     return 0
 
 
-def have_artifact(name: str, folder: Path) -> Artifact:
+def have_artifact(name: str, folder: Path, multilingual: str | None = None) -> Artifact:
     """The artifact in `folder` if it is whole, else one built anew from `name`. Raises ModelError.
 
-    No other model is ever taken instead.
+    With a `multilingual` text tower, which is added if it lacks one. No other model is ever taken instead.
     """
+    artifact = _have_model(name, folder)
+    if multilingual is None or artifact.manifest.multilingual is not None:
+        return artifact
+    from sightline_embedder.models.multilingual import add_multilingual
+
+    return add_multilingual(artifact, multilingual, lambda step: _log.info("model_build", step=step))
+
+
+def _have_model(name: str, folder: Path) -> Artifact:
     try:
         artifact = open_artifact(folder)
         check_hashes(artifact)

@@ -34,6 +34,7 @@ from sightline.settings import Precision
 from sightline_embedder.models.catalog import STARTER, CatalogEntry, entry_for
 from sightline_embedder.models.parity import LOWEST_BF16_COSINE, measure, record_golden
 from sightline_embedder.models.reference import Reference
+from sightline_embedder.models.text_reference import save_text_tower
 from sightline_embedder.models.vocabulary import ordinary_words
 
 Progress = Callable[[str], None]
@@ -99,8 +100,9 @@ def load_reference(entry: CatalogEntry) -> Reference:
 def space_id(reference: Reference) -> str:
     """The id of the space of a model's vectors: a slug of its name and a hash over weights,
     preprocessing, tokenizer and text handling; precision and runtime have no part in it."""
-    tokenizer = json.loads(reference.tokenizer_json) | {"truncation": None, "padding": None}
-    parts = [reference.digest, reference.preprocessing.model_dump(), reference.text.model_dump(), tokenizer]
+    tokenizer = json.loads(reference.texts.tokenizer_json) | {"truncation": None, "padding": None}
+    handling = reference.texts.handling.model_dump()
+    parts = [reference.digest, reference.preprocessing.model_dump(), handling, tokenizer]
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     slug = re.sub(r"[^a-z0-9]+", "-", reference.name.lower()).strip("-") or "model"
     return f"{slug}@{digest[:16]}"
@@ -115,22 +117,13 @@ def _write(reference: Reference, folder: Path, progress: Progress) -> None:
         reference.image_tower, example, {"views": [-1, *shape]}, folder / IMAGE_TOWER, reference.fp16_weights
     )
     progress("converting the text tower")
-    tokens = reference.text.context_tokens if reference.text.padding == "max_length" else 7
-    width = tokens if reference.text.padding == "max_length" else -1
-    ids = {name: torch.ones([2, tokens], dtype=torch.int64) for name in reference.text_inputs}
-    save_tower(
-        reference.text_tower,
-        ids,
-        {name: [-1, width] for name in ids},
-        folder / TEXT_TOWER,
-        reference.fp16_weights,
-    )
-    (folder / TOKENIZER).write_text(reference.tokenizer_json, encoding="utf-8")
+    save_text_tower(reference.texts, folder / TEXT_TOWER, fp16_weights=reference.fp16_weights)
+    (folder / TOKENIZER).write_text(reference.texts.tokenizer_json, encoding="utf-8")
     progress("recording golden vectors")
     golden = record_golden(reference)
     golden.write(folder / GOLDEN)
     progress("recording words")
-    np.save(folder / VOCABULARY, reference.encode_texts(ordinary_words()).astype(np.float32))
+    np.save(folder / VOCABULARY, reference.texts.encode(ordinary_words()).astype(np.float32))
     progress("comparing with the reference")
     draft = _draft(reference, folder, golden.image_vectors.shape[1])
     checks = measure(reference, Artifact(folder, draft), golden)
@@ -150,7 +143,7 @@ def _draft(reference: Reference, folder: Path, dimension: int) -> Manifest:
         source=reference.source,
         text_source=reference.text_source,
         preprocessing=reference.preprocessing,
-        text=reference.text,
+        text=reference.texts.handling,
         logit_scale=reference.logit_scale,
         calibration=reference.calibration,
         checks=_UNMEASURED,

@@ -27,7 +27,7 @@ def record_golden(reference: Reference) -> Golden:
         views=np.stack([prepare(picture, reference.preprocessing) for picture in pictures]),
         image_vectors=reference.encode_images(pictures),
         texts=TEXTS,
-        text_vectors=reference.encode_texts(TEXTS),
+        text_vectors=reference.texts.encode(TEXTS),
     )
 
 

@@ -17,13 +17,27 @@ from sightline.settings import Precision
 
 
 @dataclass(frozen=True)
+class TextReference:
+    """A text tower in torch float32.
+
+    `tower` maps int64 tensors named in `inputs`, each (n, tokens), to unit vectors; `encode` is the
+    original's own way from strings to them, its prompt included.
+    """
+
+    handling: TextHandling
+    tokenizer_json: str
+    tower: nn.Module
+    inputs: tuple[str, ...]
+    encode: Callable[[Sequence[str]], Vectors]
+
+
+@dataclass(frozen=True)
 class Reference:
     """A loaded model in torch float32.
 
-    `image_tower` maps uint8 views (n, views, size, size, 3), `text_tower` int64 tensors named in
-    `text_inputs`, each (n, tokens), to unit vectors. `encode_images` and `encode_texts` are the
-    original's own way from pictures and strings to unit vectors, and `pixel_values` its processor's
-    normalised pixels (n, 3, size, size) where it has a processor. `digest` is the SHA-256 of all that
+    `image_tower` maps uint8 views (n, views, size, size, 3) to unit vectors. `encode_images` is the
+    original's own way from pictures to unit vectors, and `pixel_values` its processor's normalised pixels
+    (n, 3, size, size) where it has a processor. `digest` is the SHA-256 of all that
     decides what the vectors mean beside preprocessing, tokenizer and prompt: the weights. `fp16_weights`:
     whether the towers may be stored in half precision. `logit_scale` is what the model was trained to
     multiply cosines with; `calibration` what is known of a model that is always the same.
@@ -37,13 +51,9 @@ class Reference:
     text_source: str | None
     digest: str
     preprocessing: Preprocessing
-    text: TextHandling
-    tokenizer_json: str
+    texts: TextReference
     image_tower: nn.Module
-    text_tower: nn.Module
-    text_inputs: tuple[str, ...]
     encode_images: Callable[[Sequence[Image.Image]], Vectors]
-    encode_texts: Callable[[Sequence[str]], Vectors]
     pixel_values: Callable[[Sequence[Image.Image]], NDArray[np.float32]] | None
     precisions: tuple[Precision, ...]
     default_precision: Precision

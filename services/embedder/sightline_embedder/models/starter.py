@@ -29,7 +29,7 @@ from sightline.encoder.preprocessing import prepare
 from sightline.encoder.torch import load_sentence_transformer
 from sightline.settings import Precision
 from sightline_embedder.models.catalog import STARTER
-from sightline_embedder.models.reference import NormalisedPixels, Reference, digest_of
+from sightline_embedder.models.reference import NormalisedPixels, Reference, TextReference, digest_of
 
 PREPROCESSING = Preprocessing(
     size=260,
@@ -70,7 +70,6 @@ def load_starter() -> Reference:
     texts = _label_texts()
     labels = label_embeddings(sentence_encoder, texts)
     image_tower = _ImageTower(classifier, labels).eval()
-    text_tower = _TextTower(sentence_encoder, labels.mean(0)).eval()
     recipe = hashlib.sha256(json.dumps([texts, LABELS_KEPT, DESCRIPTION_WEIGHT]).encode()).hexdigest()
     return Reference(
         name=STARTER,
@@ -81,13 +80,15 @@ def load_starter() -> Reference:
         text_source=None,
         digest=digest_of([classifier.state_dict(), sentence_encoder.state_dict()]) + recipe,
         preprocessing=PREPROCESSING,
-        text=TextHandling(context_tokens=_CONTEXT_TOKENS, padding="longest", pad_id=0),
-        tokenizer_json=sentence_encoder.tokenizer.backend_tokenizer.to_str(),
+        texts=TextReference(
+            handling=TextHandling(context_tokens=_CONTEXT_TOKENS, padding="longest", pad_id=0),
+            tokenizer_json=sentence_encoder.tokenizer.backend_tokenizer.to_str(),
+            tower=_TextTower(sentence_encoder, labels.mean(0)).eval(),
+            inputs=("input_ids", "attention_mask"),
+            encode=lambda queries: _encode_texts(sentence_encoder, labels.mean(0), queries),
+        ),
         image_tower=image_tower,
-        text_tower=text_tower,
-        text_inputs=("input_ids", "attention_mask"),
         encode_images=lambda pictures: _encode_images(image_tower, pictures),
-        encode_texts=lambda queries: _encode_texts(sentence_encoder, labels.mean(0), queries),
         pixel_values=None,
         precisions=(Precision.F32,),
         default_precision=Precision.F32,

@@ -16,7 +16,21 @@ Vectors: TypeAlias = NDArray[np.float32]
 """Embeddings: float32, shape (n, dimension), each row of length 1."""
 
 
-class Encoder(Protocol):
+class TextEncoder(Protocol):
+    """A text tower, loaded and ready. Safe to call from several threads."""
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of a text it sees, its special ones included."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts; those longer than the tower's context are cut at its end."""
+
+    def exceeds_context(self, text: str) -> bool:
+        """Whether the tower sees only the beginning of `text`."""
+
+
+class Encoder(TextEncoder, Protocol):
     """One model, loaded and ready. Safe to call from several threads."""
 
     @property
@@ -33,8 +47,6 @@ class Encoder(Protocol):
     def encode_images(self, pictures: Sequence[Image.Image]) -> Vectors:
         """Prepare and encode upright sRGB pictures."""
 
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Encode texts; those longer than the model's context are cut at its end."""
-
-    def exceeds_context(self, text: str) -> bool:
-        """Whether the text tower sees only the beginning of `text`."""
+    @property
+    def multilingual(self) -> TextEncoder | None:
+        """The text tower for languages other than English, if the model has one beside its own."""

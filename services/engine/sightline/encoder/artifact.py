@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sightline.encoder.calibration import Calibration
-from sightline.encoder.golden import Golden
+from sightline.encoder.golden import Golden, GoldenTexts
 from sightline.errors import ModelError
 from sightline.identity import sha256_of_file
 from sightline.settings import Precision
@@ -27,6 +27,16 @@ VOCABULARY = "vocabulary.npy"
 """What one has beside, if its build knew words: their vectors."""
 INT8_FILES = (INT8_IMAGE_TOWER, "image-int8.bin")
 """What one has beside, if int8 was asked for when it was built."""
+MULTILINGUAL_TOWER = "multilingual.xml"
+MULTILINGUAL_TOKENIZER = "multilingual-tokenizer.json"
+MULTILINGUAL_GOLDEN = "multilingual-golden.npz"
+MULTILINGUAL_FILES = (
+    MULTILINGUAL_TOWER,
+    "multilingual.bin",
+    MULTILINGUAL_TOKENIZER,
+    MULTILINGUAL_GOLDEN,
+)
+"""What one has beside, if it was given a text tower for other languages."""
 
 
 class View(StrEnum):
@@ -96,6 +106,20 @@ class Checks(BaseModel):
     int8: Int8Checks | None = None
 
 
+class Multilingual(BaseModel):
+    """A second text tower, for texts in other languages than English, into the same space.
+
+    `agreement` is the share of English words that both towers put at the same place: of the first tower's
+    words, the nearest is the word itself.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str
+    text: TextHandling
+    agreement: float
+
+
 class FileRecord(BaseModel):
     """Size and SHA-256 of one file of the artifact."""
 
@@ -126,6 +150,7 @@ class Manifest(BaseModel):
         float, Field(gt=0, description="what cosines are multiplied with to be logits of a softmax")
     ] = 100.0
     calibration: Calibration | None = None
+    multilingual: Multilingual | None = None
     checks: Checks
     precisions: Annotated[tuple[Precision, ...], Field(min_length=1)]
     default_precision: Precision
@@ -147,6 +172,10 @@ class Artifact:
     def golden(self) -> Golden:
         """Read the golden inputs and vectors; raises ModelError if they cannot be read."""
         return Golden.read(self.path / GOLDEN)
+
+    def multilingual_golden(self) -> GoldenTexts:
+        """Read those of the second text tower; raises ModelError if they cannot be read."""
+        return GoldenTexts.read(self.path / MULTILINGUAL_GOLDEN)
 
     def vocabulary(self) -> NDArray[np.float32]:
         """The unit vectors of ordinary words, float32, shape (n, dimension), n being 0 if it has none.

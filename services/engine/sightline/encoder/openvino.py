@@ -16,10 +16,13 @@ from sightline.encoder import Vectors, Views
 from sightline.encoder.artifact import (
     IMAGE_TOWER,
     INT8_IMAGE_TOWER,
+    MULTILINGUAL_TOKENIZER,
+    MULTILINGUAL_TOWER,
     TEXT_TOWER,
     TOKENIZER,
     Artifact,
     Manifest,
+    TextHandling,
 )
 from sightline.encoder.preprocessing import prepare
 from sightline.encoder.tokenization import TextTokenizer
@@ -49,14 +52,18 @@ class OpenVinoEncoder:
         self._manifest = artifact.manifest
         self._precision = choose_precision(artifact.manifest, precision, cpu_has_bf16())
         self._images_at_once = max(1, _VIEWS_AT_ONCE // len(artifact.manifest.preprocessing.views))
-        self._tokenizer = TextTokenizer(artifact.path / TOKENIZER, artifact.manifest.text)
         options = _compile_options(self._precision, threads, cache_dir)
         self._image_tower: _Tower | _PaddedTower
         if self._precision is Precision.INT8:
             self._image_tower = _PaddedTower(artifact.path / INT8_IMAGE_TOWER, options, self._images_at_once)
         else:
             self._image_tower = _Tower(artifact.path / IMAGE_TOWER, options)
-        self._text_tower = _Tower(artifact.path / TEXT_TOWER, options)
+        self._texts = self._text_tower(artifact, TEXT_TOWER, TOKENIZER, artifact.manifest.text, options)
+        self._multilingual: OpenVinoTextTower | None = None
+        if (other := artifact.manifest.multilingual) is not None:
+            self._multilingual = self._text_tower(
+                artifact, MULTILINGUAL_TOWER, MULTILINGUAL_TOKENIZER, other.text, options
+            )
 
     @property
     def manifest(self) -> Manifest:
@@ -84,20 +91,59 @@ class OpenVinoEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode texts; those longer than the context are cut at its end."""
-        chunks = []
-        for chunk in _chunks(texts, _TEXTS_AT_ONCE):
-            vectors = np.empty((len(chunk), self._manifest.dimension), np.float32)
-            for batch in self._tokenizer.batches(chunk):
-                vectors[batch.rows] = self._text_tower({"input_ids": batch.ids, "attention_mask": batch.mask})
-            chunks.append(vectors)
-        return self._joined(chunks)
+        return self._texts.encode_texts(texts)
 
     def exceeds_context(self, text: str) -> bool:
         """Whether the text tower sees only the beginning of `text`."""
-        return self._tokenizer.exceeds_context(text)
+        return self._texts.exceeds_context(text)
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of a text the text tower sees."""
+        return self._texts.context_tokens
+
+    @property
+    def multilingual(self) -> "OpenVinoTextTower | None":
+        """The text tower for languages other than English, if the artifact has one."""
+        return self._multilingual
+
+    def _text_tower(
+        self, artifact: Artifact, tower: str, tokenizer: str, handling: TextHandling, options: dict[str, Any]
+    ) -> "OpenVinoTextTower":
+        compiled = _Tower(artifact.path / tower, options)
+        return OpenVinoTextTower(
+            compiled, TextTokenizer(artifact.path / tokenizer, handling), self._manifest.dimension
+        )
 
     def _joined(self, chunks: list[Vectors]) -> Vectors:
         return np.concatenate([np.empty((0, self._manifest.dimension), np.float32), *chunks])
+
+
+class OpenVinoTextTower:
+    """A text tower and its tokenizer."""
+
+    def __init__(self, tower: "_Tower", tokenizer: TextTokenizer, dimension: int) -> None:
+        self._tower = tower
+        self._tokenizer = tokenizer
+        self._dimension = dimension
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of a text it sees."""
+        return self._tokenizer.context_tokens
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts; those longer than the context are cut at its end."""
+        vectors = np.empty((len(texts), self._dimension), np.float32)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            chunk = vectors[start : start + _TEXTS_AT_ONCE]
+            for batch in self._tokenizer.batches(texts[start : start + _TEXTS_AT_ONCE]):
+                chunk[batch.rows] = self._tower({"input_ids": batch.ids, "attention_mask": batch.mask})
+        return vectors
+
+    def exceeds_context(self, text: str) -> bool:
+        """Whether it sees only the beginning of `text`."""
+        return self._tokenizer.exceeds_context(text)
 
 
 class _Tower:

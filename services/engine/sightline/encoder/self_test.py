@@ -25,6 +25,10 @@ def self_test(encoder: Encoder, artifact: Artifact) -> None:
     of_images = int8.golden_cosine - _INT8_TOLERANCE if "int8" in encoder.numerics and int8 else lowest
     _check("image", of, encoder.encode_views(golden.views), golden.image_vectors, of_images)
     _check("text", of, encoder.encode_texts(golden.texts), golden.text_vectors, lowest)
+    if encoder.multilingual is not None:
+        other = artifact.multilingual_golden()
+        vectors = encoder.multilingual.encode_texts(other.texts)
+        _check("multilingual text", of, vectors, other.vectors, lowest)
 
 
 def lowest_cosine(vectors: NDArray[np.float32], reference: NDArray[np.float32]) -> float:

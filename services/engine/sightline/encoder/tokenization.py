@@ -62,6 +62,11 @@ class TextTokenizer:
             kept = slice(longest) if self._handling.padding_side == "right" else slice(-longest, None)
             yield TokenBatch(rows, ids[rows, kept], mask[rows, kept])
 
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of a text are kept."""
+        return self._handling.context_tokens
+
     def exceeds_context(self, text: str) -> bool:
         """Whether the end of `text` is cut off."""
         return bool(self._tokenizer.encode(self._prompted(text)).overflowing)

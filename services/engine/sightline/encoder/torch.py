@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
 from sightline.encoder import Vectors, Views
-from sightline.encoder.artifact import TOKENIZER, Artifact, Manifest
+from sightline.encoder.artifact import MULTILINGUAL_TOKENIZER, TOKENIZER, Artifact, Manifest, TextHandling
 from sightline.encoder.tokenization import TextTokenizer
 from sightline.errors import ModelError
 
@@ -33,11 +34,15 @@ class SentenceTransformersEncoder:
         self._manifest = manifest = artifact.manifest
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self._image_model = load_sentence_transformer(manifest.source, device=self.device)
-        self._text_model = self._image_model
+        text_model = self._image_model
         if manifest.text_source:
-            self._text_model = load_sentence_transformer(manifest.text_source, device=self.device)
-        set_padding(self._text_model, manifest.text.padding, manifest.text.context_tokens)
-        self._tokenizer = TextTokenizer(artifact.path / TOKENIZER, manifest.text)
+            text_model = load_sentence_transformer(manifest.text_source, device=self.device)
+        self._texts = _TextModel(text_model, artifact.path / TOKENIZER, manifest.text, self._encode)
+        self._multilingual: _TextModel | None = None
+        if (other := manifest.multilingual) is not None:
+            other_model = load_sentence_transformer(other.source, device=self.device)
+            tokenizer = artifact.path / MULTILINGUAL_TOKENIZER
+            self._multilingual = _TextModel(other_model, tokenizer, other.text, self._encode)
         self._mean = torch.tensor(manifest.preprocessing.mean, device=self.device) * 255
         self._std = torch.tensor(manifest.preprocessing.std, device=self.device) * 255
 
@@ -63,13 +68,21 @@ class SentenceTransformersEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode texts; those longer than the context are cut at its end."""
-        return self._encode(
-            self._text_model, [self._manifest.text.prompt.replace("{}", text, 1) for text in texts]
-        )
+        return self._texts.encode_texts(texts)
 
     def exceeds_context(self, text: str) -> bool:
         """Whether the text tower sees only the beginning of `text`."""
-        return self._tokenizer.exceeds_context(text)
+        return self._texts.exceeds_context(text)
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of a text the text tower sees."""
+        return self._texts.context_tokens
+
+    @property
+    def multilingual(self) -> "_TextModel | None":
+        """The text tower for languages other than English, if the artifact has one."""
+        return self._multilingual
 
     def _encode(self, model: SentenceTransformer, inputs: list[Any]) -> Vectors:
         if not inputs:
@@ -97,6 +110,36 @@ class SentenceTransformersEncoder:
 
     def _arithmetic(self) -> AbstractContextManager[Any]:
         return torch.autocast("cuda", torch.bfloat16) if self.device == "cuda" else nullcontext()
+
+
+class _TextModel:
+    """The text tower of a loaded model."""
+
+    def __init__(
+        self,
+        model: SentenceTransformer,
+        tokenizer: Path,
+        handling: TextHandling,
+        encode: Callable[[SentenceTransformer, list[Any]], Vectors],
+    ) -> None:
+        set_padding(model, handling.padding, handling.context_tokens)
+        self._model = model
+        self._tokenizer = TextTokenizer(tokenizer, handling)
+        self._prompt = handling.prompt
+        self._encode = encode
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens of a text it sees."""
+        return self._tokenizer.context_tokens
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode texts; those longer than the context are cut at its end."""
+        return self._encode(self._model, [self._prompt.replace("{}", text, 1) for text in texts])
+
+    def exceeds_context(self, text: str) -> bool:
+        """Whether it sees only the beginning of `text`."""
+        return self._tokenizer.exceeds_context(text)
 
 
 def load_sentence_transformer(

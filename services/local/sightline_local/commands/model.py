@@ -31,11 +31,19 @@ def build(
     trained: Annotated[
         bool, typer.Option("--trained", help="The folder's weights are trained ones, as a hub's are.")
     ] = False,
+    multilingual: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME_OR_DIR",
+            help="A second text tower, for other languages than English, of the same space.",
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Convert a model to an artifact and check it against sentence-transformers."""
     from sightline_embedder.models.build import build_artifact
     from sightline_embedder.models.int8 import add_int8
+    from sightline_embedder.models.multilingual import add_multilingual
 
     if precision in (Precision.F32, Precision.BF16):
         raise typer.BadParameter("every artifact has f32 and bf16: choose with SIGHTLINE_PRECISION.")
@@ -51,6 +59,8 @@ def build(
         files = sorted(path for path in pictures.rglob("*") if path.is_file())
         known = trained or not Path(source).is_dir()
         artifact = add_int8(artifact, files, trained=known, progress=progress)
+    if multilingual is not None:
+        artifact = add_multilingual(artifact, multilingual, progress)
     if json:
         print_json(artifact.manifest.model_dump(mode="json", exclude={"files"}))
     else:

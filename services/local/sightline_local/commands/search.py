@@ -44,6 +44,9 @@ def search(
             help="Only this part of the picture, or the first --like: four numbers from 0 to 1.",
         ),
     ] = None,
+    lang: Annotated[
+        str | None, typer.Option(metavar="TAG", help="Language of the text, as de; else it is detected.")
+    ] = None,
     limit: Limit = 10,
     min_relevance: MinRelevance = None,
     any_of: Annotated[
@@ -60,7 +63,7 @@ def search(
 ) -> None:
     """Find pictures by words, by pictures, or by both."""
     pictures = _pictures(image, like or [], unlike or [], _sides(box))
-    parts = [*_texts(text, beside_others=bool(pictures)), *pictures]
+    parts = [*_texts(text, lang, beside_others=bool(pictures)), *pictures]
     if not parts:
         raise typer.BadParameter("give a text, a picture with --image, or a stored one with --like")
     body: dict[str, Any] = {
@@ -97,12 +100,12 @@ def similar(
     print_json(response) if json else print_hits(response)
 
 
-def _texts(text: str | None, *, beside_others: bool) -> list[dict[str, Any]]:
+def _texts(text: str | None, lang: str | None, *, beside_others: bool) -> list[dict[str, Any]]:
     if text is None:
         return []
     from sightline_api.grammar import parse_query  # not needed to search by pictures, and slow to import
 
-    return [part.model_dump() for part in parse_query(text, beside_others=beside_others)]
+    return [part.model_dump() for part in parse_query(text, beside_others=beside_others, lang=lang)]
 
 
 def _pictures(
