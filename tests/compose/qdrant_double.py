@@ -188,6 +188,11 @@ CALLS: list[tuple[str, str, Call]] = [
     ("POST", f"{_C}/points/batch", _batch),
     ("POST", f"{_C}/points/delete", _delete),
     ("POST", f"{_C}/points/scroll", _scroll),
+    (
+        "POST",
+        f"{_C}/points/query/batch",
+        lambda shards, name, body: [{"points": shards.query(name, one)} for one in body["searches"]],
+    ),
     ("POST", f"{_C}/points/query", lambda shards, name, body: {"points": shards.query(name, body)}),
     ("POST", f"{_C}/facet", lambda shards, name, body: {"hits": shards.facet(name, body)}),
     (

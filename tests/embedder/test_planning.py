@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from redis import Redis
 
 from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
+from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
 from sightline.queue.sources import FolderSource, PictureRef, RecordedSource, SourceKind
 from sightline.settings import Settings
+from sightline_embedder.duplicates.scan import DuplicateScan
 from sightline_embedder.planning import Planner
 from sightline_embedder.recovery import rebuild_queue
 from sightline_embedder.remotes import Remotes
@@ -40,13 +43,15 @@ def job_id(ledger: Ledger, folder: Path) -> str:
 def planner(ledger: Ledger, broker: Celery, folder: Path, **options: float) -> Planner:
     media = FolderMediaStore(folder / ".media")
     settings = Settings(data_dir=folder / ".data", import_roots=[folder])
-    # None of these jobs is a sync, which would ask Redis and the index.
-    sync = FolderSync(Redis(), EdgeClient(folder / "no-index"), media, batch_pictures=4)
+    # None of these jobs is a sync or a scan, which would ask Redis and the index.
+    index = EdgeClient(folder / "no-index")
+    sync = FolderSync(Redis(), index, media, batch_pictures=4)
     return Planner(
         ledger,
         broker,
         opener=SourceOpener.of(settings, ledger, media, Remotes.of(settings)),
         sync=sync,
+        scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
         batch_pictures=4,
         batches_in_flight=IN_FLIGHT,
         **options,

@@ -31,10 +31,12 @@ from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.payload import INDEXED_FIELDS
 from sightline.queue.deletions import Deletions
+from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import Job, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import FolderSource, Item
 from sightline.settings import Settings
+from sightline_embedder.duplicates.scan import DuplicateScan
 from sightline_embedder.errors import PointsGone
 from sightline_embedder.indexing import BatchIndexer
 from sightline_embedder.planning import Planner
@@ -93,6 +95,7 @@ class Embedder:
             self.broker,
             opener=SourceOpener.of(self.settings, self.ledger, self.media, Remotes.of(self.settings)),
             sync=FolderSync(self.redis, self.index, self.media, batch_pictures=BATCH_PICTURES),
+            scan=DuplicateScan(self.index, Duplicates(self.redis, timedelta(days=1))),
             batch_pictures=BATCH_PICTURES,
             batches_in_flight=2,
             **options,

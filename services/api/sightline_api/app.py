@@ -21,7 +21,18 @@ from sightline_api.problems import install_problem_handlers
 from sightline_api.recall_monitor import recall_monitored
 from sightline_api.request_id import RequestIdMiddleware
 from sightline_api.request_metrics import RequestMetricsMiddleware
-from sightline_api.routes import classify, embeddings, facets, images, ingest, jobs, metrics, search, service
+from sightline_api.routes import (
+    classify,
+    duplicates,
+    embeddings,
+    facets,
+    images,
+    ingest,
+    jobs,
+    metrics,
+    search,
+    service,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_upload_bytes, below=_JSON_ONLY)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(RequestMetricsMiddleware, metrics=measured)
-    for routes in (ingest, images, facets, search, classify, jobs, embeddings):
+    for routes in (ingest, images, facets, search, classify, duplicates, jobs, embeddings):
         app.include_router(routes.router, dependencies=[RequireKey])
     app.include_router(service.router)
     app.include_router(metrics.router)

@@ -23,6 +23,7 @@ from sightline.payload import indexed_fields
 from sightline.queue.broker import create_broker
 from sightline.queue.connection import connect_redis
 from sightline.queue.deletions import Deletions
+from sightline.queue.duplicates import Duplicates
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
 from sightline_api.backgrounds import Backgrounds
@@ -51,6 +52,7 @@ class Gateway:
     index: VectorIndex
     ledger: Ledger
     deletions: Deletions
+    duplicates: Duplicates
     broker: Celery
     media: MediaStore
     buckets: Buckets
@@ -96,6 +98,7 @@ def open_gateway(settings: Settings) -> Iterator[Gateway]:
             index=index,
             ledger=ledger,
             deletions=Deletions(redis, retention),
+            duplicates=Duplicates(redis, retention),
             broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
             media=media,
             buckets=buckets,

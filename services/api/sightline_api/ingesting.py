@@ -1,9 +1,11 @@
 """Taking pictures in: the job is recorded before any message about it is sent."""
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 
 import anyio
 import anyio.to_thread
+from fastapi import Response
 
 from sightline.queue.broker import send
 from sightline.queue.jobs import IdempotencyKey, Job, JobRequest, JobState
@@ -11,6 +13,7 @@ from sightline.queue.messages import PlanJob
 from sightline.queue.sources import JobSource, PictureRef, RecordedSource, SourceKind
 from sightline_api.gateway import Gateway
 from sightline_api.ingest_models import AnySource, UrlsSource
+from sightline_api.job_resource import JobResource
 from sightline_api.places import checked_place
 
 _POLL_S = 0.1
@@ -57,3 +60,14 @@ async def wait_for_end(gateway: Gateway, job: Job, seconds: float) -> Job:
             await anyio.sleep(_POLL_S)
             job = await anyio.to_thread.run_sync(gateway.ledger.job, job.id)
     return job
+
+
+async def job_answer(gateway: Gateway, job: Job, wait_s: float, response: Response) -> JobResource:
+    """A job for its client: 200 if it ended within the time that the client would wait."""
+    if wait_s:
+        job = await wait_for_end(gateway, job, wait_s)
+    if wait_s and job.state.final:
+        response.status_code = HTTPStatus.OK
+        response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return JobResource.of(job)

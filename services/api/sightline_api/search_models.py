@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from sightline.index.filters import Filter
+from sightline.likeness import DuplicateKind
 from sightline.pictures.box import Box
 from sightline.settings import CollectionName
 from sightline_api.base64_picture import Base64Picture
@@ -145,6 +146,10 @@ class SearchRequest(BaseModel):
     diversity: Annotated[
         float, Field(ge=0, le=1, description="how much hits that are like better ones stand behind")
     ] = 0.0
+    collapse: Annotated[
+        Literal["none"] | DuplicateKind,
+        Field(description="show the best alone of hits that are duplicates, and count the others"),
+    ] = "none"
     explain: Annotated[bool, Field(description="say what each part of the query has in each hit")] = False
     exact: Annotated[bool, Field(description="compare with every vector, past the index")] = False
     collection: CollectionName | None = None
@@ -183,6 +188,9 @@ class Hit(BaseModel):
     image: Image
     score: float
     relevance: float
+    hidden: Annotated[
+        int, Field(description="duplicates that stand behind it, if the request collapses them")
+    ] = 0
     parts: list[PartScore] | None = None
 
 

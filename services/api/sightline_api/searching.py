@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
+from typing import Literal
 
 from sightline.index import ScoredPoint, SearchQuery
 from sightline.index.filters import Filter
 from sightline.index.ranking import CANDIDATES
+from sightline.likeness import DuplicateKind
+from sightline_api.collapsing import CollapsedHit, collapsed_page
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway
 from sightline_api.images import Image
@@ -47,8 +51,8 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
         positives=query.positives if request.strategy == "best_score" else None,
         negatives=query.negatives if request.strategy == "best_score" else None,
     )
-    found = gateway.index.search(collection, wanted)
-    relevance = gateway.relevance.of(collection, query, found)
+    found = _found(gateway, collection, wanted, request.collapse, depth)
+    relevance = gateway.relevance.of(collection, query, [hit.point for hit in found])
     no_good_match = _finds_nothing(gateway, collection, query, wanted, relevance)
     done = perf_counter()
     hits = _hits(collection, query, found[:limit], relevance, request)
@@ -88,22 +92,35 @@ def search_parts(
     return search(gateway, request)
 
 
+def _found(
+    gateway: Gateway,
+    collection: str,
+    wanted: SearchQuery,
+    collapse: Literal["none"] | DuplicateKind,
+    depth: int,
+) -> Sequence[CollapsedHit]:
+    if collapse == "none":
+        return [CollapsedHit(point) for point in gateway.index.search(collection, wanted)]
+    return collapsed_page(partial(gateway.index.search, collection), wanted, collapse, most=depth)
+
+
 def _hits(
     collection: str,
     query: EncodedQuery,
-    points: Sequence[ScoredPoint],
+    found: Sequence[CollapsedHit],
     relevance: Sequence[float],
     request: SearchRequest,
 ) -> list[Hit]:
     least = request.min_relevance or 0.0
     return [
         Hit(
-            image=Image.of(point, collection),
-            score=point.score,
+            image=Image.of(hit.point, collection),
+            score=hit.point.score,
             relevance=one,
-            parts=_part_scores(query, point) if request.explain else None,
+            hidden=hit.hidden,
+            parts=_part_scores(query, hit.point) if request.explain else None,
         )
-        for point, one in zip(points, relevance, strict=False)
+        for hit, one in zip(found, relevance, strict=False)
         if one >= least
     ]
 

@@ -19,9 +19,11 @@ from sightline.payload import indexed_fields
 from sightline.queue.broker import create_broker
 from sightline.queue.connection import connect_redis
 from sightline.queue.deletions import Deletions
+from sightline.queue.duplicates import Duplicates
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
 from sightline_embedder.batches import BatchRunner
+from sightline_embedder.duplicates.scan import DuplicateScan
 from sightline_embedder.indexing import BatchIndexer
 from sightline_embedder.planning import Planner
 from sightline_embedder.reading import PictureReader
@@ -57,6 +59,7 @@ class Embedder:
             self.broker,
             opener=SourceOpener.of(self.settings, self.ledger, self.media, self.remotes),
             sync=FolderSync(self.redis, self.index, self.media, batch_pictures=batch_pictures),
+            scan=DuplicateScan(self.index, Duplicates(self.redis, self._retention)),
             batch_pictures=batch_pictures,
             batches_in_flight=self.settings.batches_in_flight,
         )
@@ -69,7 +72,7 @@ class Embedder:
             encoder=self.encoder,
             index=self.index,
             media=self.media,
-            deletions=Deletions(self.redis, timedelta(days=self.settings.job_retention_days)),
+            deletions=Deletions(self.redis, self._retention),
             recorder=FileRecorder(self.redis),
         )
         manifest = self.encoder.manifest
@@ -92,6 +95,10 @@ class Embedder:
             batches_in_flight=self.settings.batches_in_flight,
             every_s=self.settings.visibility_timeout_s,
         )
+
+    @property
+    def _retention(self) -> timedelta:
+        return timedelta(days=self.settings.job_retention_days)
 
     def close(self) -> None:
         """End the decode processes and the connections."""

@@ -114,6 +114,7 @@ class BatchIndexer:
                 taken_at=info.taken_at,
                 camera=info.camera,
                 location=GeoPoint(lat=info.location.lat, lon=info.location.lon) if info.location else None,
+                perceptual_hash=one.decoded.perceptual_hash,
                 indexed_at=now,
                 sort_at=info.taken_at or source.modified_at or now,
                 tags=tags_of(job, one.read.item),

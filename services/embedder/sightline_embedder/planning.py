@@ -13,7 +13,8 @@ from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, JobError, PlanState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob
-from sightline.queue.sources import Item
+from sightline.queue.sources import DuplicatesSource, Item
+from sightline_embedder.duplicates.scan import DuplicateScan
 from sightline_embedder.errors import SourceError
 from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
 from sightline_embedder.recording import follows_folder
@@ -41,6 +42,7 @@ class Planner:
         *,
         opener: SourceOpener,
         sync: FolderSync,
+        scan: DuplicateScan,
         batch_pictures: int,
         batches_in_flight: int,
         planning_s: float = PLANNING_S,
@@ -50,6 +52,7 @@ class Planner:
         self._broker = broker
         self._opener = opener
         self._sync = sync
+        self._scan = scan
         self._batch_pictures = batch_pictures
         self._batches_in_flight = batches_in_flight
         self._planning_s = planning_s
@@ -134,6 +137,8 @@ class Planner:
         if kept is not None and kept[0] == cursor:
             return kept[1]
         job = self._ledger.job(job_id)
+        if isinstance(job.request.source, DuplicatesSource):
+            return self._scan.steps(job, job.request.source, cursor)
         source = self._opener.open(job)
         folder = follows_folder(job)
         if folder is not None:

@@ -62,7 +62,8 @@ class Payload(BaseModel):
     `sources` is an object keyed by the hash of each source, so that concurrent writers each set
     their own key and lose nothing. Times are timezone-aware; `width` and `height` are pixels of the
     upright picture; `bytes` is the size of the original file. `camera` and `location` are None unless
-    settings ask for them and the picture says them.
+    settings ask for them and the picture says them. `perceptual_hash` is hexadecimal digits, of how the
+    picture looks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +79,7 @@ class Payload(BaseModel):
     taken_at: datetime | None = None
     camera: str | None = None
     location: GeoPoint | None = None
+    perceptual_hash: str | None = None
     indexed_at: datetime
     sort_at: datetime
     tags: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ from sightline_local.commands import (
     classify,
     demo,
     doctor,
+    duplicates,
     evaluate,
     facets,
     index,
@@ -31,6 +32,7 @@ app.command("search")(search.search)
 app.command("similar")(search.similar)
 app.command("classify")(classify.classify)
 app.command("facets")(facets.facets)
+app.command("duplicates")(duplicates.duplicates)
 app.command("jobs")(jobs.jobs)
 app.command("doctor")(doctor.doctor)
 app.command("eval")(evaluate.evaluate)

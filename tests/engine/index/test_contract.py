@@ -522,6 +522,28 @@ def test_a_sample_is_of_different_stored_vectors(
     assert len(taken) > 1
 
 
+def test_neighbours_are_the_nearest_other_points(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    points = [make_point(number) for number in range(150)]
+    index.insert(collection, points)
+    vectors = np.stack([point.vector for point in points])
+    missing = make_point(1000).id
+
+    found = index.neighbours(collection, [*(point.id for point in points), missing, "no-uuid"], 5)
+
+    assert found.keys() == {point.id for point in points}
+    for point, scores in zip(points, vectors @ vectors.T, strict=True):
+        nearest = [number for number in np.argsort(-scores) if points[number].id != point.id][:5]
+        near = found[point.id]
+        assert [one.id for one in near] == [points[number].id for number in nearest]
+        np.testing.assert_allclose([one.score for one in near], scores[nearest], atol=1e-5)
+    assert index.neighbours(collection, [], 5) == {}
+    assert index.neighbours(collection, [missing], 5) == {}
+    with pytest.raises(BadRequest):
+        index.neighbours(collection, [points[0].id], 0)
+
+
 def scored(index: VectorIndex, collection: str, query: SearchQuery) -> dict[str, float]:
     return {hit.id: hit.score for hit in index.search(collection, query)}
 

@@ -12,7 +12,7 @@ from sightline_api.admission import AdmittingRoute
 from sightline_api.gateway import GatewayDep
 from sightline_api.idempotency import RequestKeyDep
 from sightline_api.ingest_models import IngestRequest, RetryRequest
-from sightline_api.ingesting import recorded_source, start_job, wait_for_end
+from sightline_api.ingesting import job_answer, recorded_source, start_job
 from sightline_api.job_resource import JobResource
 from sightline_api.parameters import CollectionDep, WaitDep
 from sightline_api.retrying import failed_pictures, retry_of
@@ -44,7 +44,7 @@ async def upload_images(
             return start_job(gateway, job_request, upload.keep(), key.over([collection, upload.asked()]))
 
         job = await anyio.to_thread.run_sync(start)
-    return await _answer(gateway, job, wait_s, response)
+    return await job_answer(gateway, job, wait_s, response)
 
 
 @router.post("/ingest", status_code=HTTPStatus.ACCEPTED, tags=["ingest"])
@@ -66,7 +66,7 @@ async def ingest(
         return start_job(gateway, request, refs, key.over([collection, body.model_dump(mode="json")]))
 
     job = await anyio.to_thread.run_sync(start)
-    return await _answer(gateway, job, wait_s, response)
+    return await job_answer(gateway, job, wait_s, response)
 
 
 @router.post("/jobs/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, tags=["jobs"])
@@ -86,14 +86,4 @@ async def retry_job(
         return start_job(gateway, request, refs, key.over(body.model_dump(mode="json")))
 
     job = await anyio.to_thread.run_sync(start)
-    return await _answer(gateway, job, wait_s, response)
-
-
-async def _answer(gateway: GatewayDep, job: Job, wait_s: float, response: Response) -> JobResource:
-    if wait_s:
-        job = await wait_for_end(gateway, job, wait_s)
-    if wait_s and job.state.final:
-        response.status_code = HTTPStatus.OK
-        response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return JobResource.of(job)
+    return await job_answer(gateway, job, wait_s, response)

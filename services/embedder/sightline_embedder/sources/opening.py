@@ -10,7 +10,14 @@ from sightline.media import MediaStore
 from sightline.payload import FieldType
 from sightline.queue.jobs import Job
 from sightline.queue.ledger import Ledger
-from sightline.queue.sources import ArchiveSource, BucketSource, FolderSource, ManifestSource, RecordedSource
+from sightline.queue.sources import (
+    ArchiveSource,
+    BucketSource,
+    DuplicatesSource,
+    FolderSource,
+    ManifestSource,
+    RecordedSource,
+)
 from sightline.settings import Settings
 from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources import Source
@@ -73,3 +80,5 @@ class SourceOpener:
                     image_column=manifest.image_column,
                     fields=self.metadata_fields,
                 )
+            case DuplicatesSource():
+                raise AssertionError("a scan for duplicates lists no pictures")

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -53,6 +54,7 @@ def main() -> None:
             assignment: Assignment = connection.recv()
             _end_with(assignment.parent)
             register_decoders()
+            import_module("sightline.pictures.perceptual_hash")  # before memory is bounded
             _leave_no_core_file()
             budget = MemoryBudget(assignment.memory_bytes)
             connection.send_bytes(READY)
@@ -92,6 +94,7 @@ def _pack(decoded: Decoded) -> bytes:
         "camera": info.camera,
         "location": [info.location.lat, info.location.lon] if info.location else None,
         "shape": views.shape,
+        "perceptual_hash": decoded.perceptual_hash,
         "has_thumbnail": decoded.thumbnail is not None,
     }
     return _join(head, views.tobytes() + (decoded.thumbnail or b""))
@@ -127,6 +130,7 @@ def unpack(answer: bytes) -> Decoded:
         info=info,
         views=views,
         thumbnail=answer[start + views.size :] if head["has_thumbnail"] else None,
+        perceptual_hash=head["perceptual_hash"],
     )
 
 

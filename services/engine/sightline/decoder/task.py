@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from sightline.encoder.artifact import Preprocessing
 from sightline.encoder.preprocessing import prepare
@@ -17,13 +18,14 @@ from sightline.pictures.thumbnails import make_thumbnail
 @dataclass(frozen=True)
 class Wanted:
     """What to make of one picture beside its facts: views of all of it or of the part in `box`, and
-    perhaps a thumbnail, which shows all of it in any case."""
+    perhaps a thumbnail and a perceptual hash, which are of all of it in any case."""
 
     thumbnail: bool = False
+    perceptual_hash: bool = False
     box: Box | None = None
 
 
-FOR_THE_INDEX = Wanted(thumbnail=True)
+FOR_THE_INDEX = Wanted(thumbnail=True, perceptual_hash=True)
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,13 @@ class DecodePlan:
 
 @dataclass(frozen=True)
 class Decoded:
-    """`views`: uint8, shape (views, size, size, 3), RGB. `thumbnail`: WebP, if asked for."""
+    """`views`: uint8, shape (views, size, size, 3), RGB. If asked for: `thumbnail`, WebP, and
+    `perceptual_hash`, as hexadecimal digits."""
 
     info: PictureInfo
     views: NDArray[np.uint8]
     thumbnail: bytes | None
+    perceptual_hash: str | None = None
 
 
 def decode_picture(data: bytes, plan: DecodePlan, wanted: Wanted) -> Decoded:
@@ -64,4 +68,12 @@ def decode_picture(data: bytes, plan: DecodePlan, wanted: Wanted) -> Decoded:
         info=picture.info,
         views=prepare(part, plan.preprocessing),
         thumbnail=make_thumbnail(picture.image, plan.thumbnail_side) if wanted.thumbnail else None,
+        perceptual_hash=_hashed(picture.image) if wanted.perceptual_hash else None,
     )
+
+
+def _hashed(image: Image.Image) -> str:
+    # Imported here: it brings scipy along, which those who have pictures decoded elsewhere do not need.
+    from sightline.pictures.perceptual_hash import perceptual_hash
+
+    return perceptual_hash(image)

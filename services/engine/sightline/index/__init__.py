@@ -84,6 +84,14 @@ class FacetCount:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A point near another one, and the cosine of the two."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True)
 class SearchQuery:
     """A nearest-neighbour query. `space` names the model of the vectors and must be the collection's.
 
@@ -177,6 +185,9 @@ class VectorIndex(Protocol):
 
         Raises BadRequest for a vector of another shape, a limit below 1 and an offset below 0.
         """
+
+    def neighbours(self, collection: str, ids: Sequence[str], limit: int) -> dict[str, Sequence[Neighbour]]:
+        """The nearest other points of each of some points, best first; ids that do not exist are missing."""
 
     def browse(
         self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None

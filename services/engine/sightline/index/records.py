@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.errors import BadRequest
-from sightline.index import CollectionInfo, FacetCount, Point, ScoredPoint, SearchQuery, StoredPoint
+from sightline.index import (
+    CollectionInfo,
+    FacetCount,
+    Neighbour,
+    Point,
+    ScoredPoint,
+    SearchQuery,
+    StoredPoint,
+)
 from sightline.index.ranking import BestScore, Diverse, Nearest, Ranking
 from sightline.payload import FieldType, Payload
 
@@ -28,6 +36,13 @@ class Hit(msgspec.Struct, frozen=True, array_like=True):
     score: float
     payload: dict[str, Any]
     vector: bytes | None = None
+
+
+class NearPoint(msgspec.Struct, frozen=True, array_like=True):
+    """A point near another one, and the cosine of the two."""
+
+    id: str
+    score: float
 
 
 class ValueCount(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +111,11 @@ def scored_point(hit: Hit) -> ScoredPoint:
     """A search result read back."""
     vector = None if hit.vector is None else vector_of(hit.vector)
     return ScoredPoint(hit.id, hit.score, Payload.model_validate(hit.payload), vector)
+
+
+def neighbours_of(found: Mapping[str, Sequence[NearPoint]]) -> dict[str, Sequence[Neighbour]]:
+    """The neighbours of points, for callers of the index."""
+    return {point_id: [Neighbour(one.id, one.score) for one in near] for point_id, near in found.items()}
 
 
 def facet_counts(counts: Sequence[ValueCount]) -> list[FacetCount]:

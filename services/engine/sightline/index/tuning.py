@@ -8,6 +8,8 @@ AUTO_QUANTIZED_POINTS = 1_000_000
 """From here `auto` compresses: below, a collection fits in 2 GB of memory uncompressed (512 dimensions)."""
 HNSW_M = 16
 HNSW_EF_CONSTRUCT = 100
+NEIGHBOURS_EF = 40
+"""For the nearest of stored points, which are found with less: duplicates are far nearer than all others."""
 SEARCH_EF = 400
 """Candidates a search keeps while it walks the graph.
 

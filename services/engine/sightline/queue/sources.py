@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sightline.errors import FailureReason
+from sightline.likeness import PERCEPTUAL_BITS, SEMANTIC_COSINE
 
 
 class SourceKind(StrEnum):
@@ -105,6 +106,19 @@ class RecordedSource(_Place):
     retry_of: str | None = None
 
 
+class DuplicatesSource(_Place):
+    """No pictures that come in, but those of the collection, to be scanned for duplicates.
+
+    Copies have at most `perceptual_bits` bits of their hashes turned; alike are pictures whose vectors have
+    a cosine of `semantic_cosine` or more.
+    """
+
+    kind: Literal["duplicates"] = "duplicates"
+    perceptual_bits: Annotated[int, Field(ge=0, le=96)] = PERCEPTUAL_BITS
+    semantic_cosine: Annotated[float, Field(ge=0.5, le=1)] = SEMANTIC_COSINE
+
+
 JobSource = Annotated[
-    FolderSource | ArchiveSource | ManifestSource | BucketSource | RecordedSource, Field(discriminator="kind")
+    FolderSource | ArchiveSource | ManifestSource | BucketSource | RecordedSource | DuplicatesSource,
+    Field(discriminator="kind"),
 ]

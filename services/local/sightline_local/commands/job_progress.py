@@ -20,18 +20,20 @@ _POLL_S = 0.25
 _FINAL = ("succeeded", "partial", "failed", "canceled")
 
 
-def follow_jobs(api: ApiClient, job_ids: Sequence[str], *, quiet: bool = False) -> Sequence[Any]:
+def follow_jobs(
+    api: ApiClient, job_ids: Sequence[str], *, quiet: bool = False, doing: str = "indexing"
+) -> Sequence[Any]:
     """Show the jobs together until all have ended; returns them as they ended."""
     console = Console(stderr=True, quiet=quiet)
     columns = (
-        TextColumn("indexing"),
+        TextColumn(doing),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]:.1f}/s"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("indexing", total=None, rate=0.0)
+        bar = progress.add_task(doing, total=None, rate=0.0)
         while True:
             jobs = [api.get(f"/v1/jobs/{job_id}") for job_id in job_ids]
             done = sum(job["counts"]["total"] - job["counts"]["pending"] for job in jobs)

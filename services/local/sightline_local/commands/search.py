@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -55,6 +55,10 @@ def search(
     diversity: Annotated[
         float, typer.Option(min=0, max=1, help="How much hits that are like better ones stand behind.")
     ] = 0.0,
+    collapse: Annotated[
+        Literal["none", "perceptual", "semantic"],
+        typer.Option(help="Show the best alone of hits that look (perceptual) or show (semantic) the same."),
+    ] = "none",
     filter: FilterJson = None,
     explain: Explain = False,
     collection: Collection = None,
@@ -72,6 +76,7 @@ def search(
         "min_relevance": min_relevance,
         "strategy": "best_score" if any_of else "sum",
         "diversity": diversity,
+        "collapse": collapse,
         "explain": explain,
         "filter": filter_tree(filter),
         "collection": collection,

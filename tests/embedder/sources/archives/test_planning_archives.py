@@ -1,6 +1,7 @@
 """Archives as jobs: planned in batches by whoever is there, and every picture accounted for."""
 
 import gzip
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from redis import Redis
 
 from sightline.errors import FailureReason
 from sightline.index.edge.client import EdgeClient
+from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import ArchiveSource, Item
 from sightline.settings import Settings
+from sightline_embedder.duplicates.scan import DuplicateScan
 from sightline_embedder.planning import Planner
 from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources.opening import SourceOpener
@@ -23,13 +26,15 @@ from sightline_embedder.syncing import FolderSync
 
 def planner(ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int = 4) -> Planner:
     settings = Settings(data_dir=archives.folder / "data", import_roots=[archives.root], min_free_bytes=0)
-    # None of these jobs is a sync, which would ask Redis and the index.
-    sync = FolderSync(Redis(), EdgeClient(archives.folder / "no-index"), archives.media, batch_pictures=4)
+    # None of these jobs is a sync or a scan, which would ask Redis and the index.
+    index = EdgeClient(archives.folder / "no-index")
+    sync = FolderSync(Redis(), index, archives.media, batch_pictures=4)
     return Planner(
         ledger,
         broker,
         opener=SourceOpener.of(settings, ledger, archives.media, Remotes.of(settings)),
         sync=sync,
+        scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
         batch_pictures=batch_pictures,
         batches_in_flight=2,
     )

@@ -12,6 +12,7 @@ from sightline.index import (
     CollectionInfo,
     CollectionSpec,
     FacetCount,
+    Neighbour,
     Page,
     Point,
     ScoredPoint,
@@ -26,6 +27,7 @@ from sightline.index.filters import Filter, filter_json
 from sightline.index.records import (
     facet_counts,
     field_types,
+    neighbours_of,
     point_record,
     ranking_of,
     scored_point,
@@ -35,6 +37,7 @@ from sightline.index.records import (
 from sightline.payload import Source
 
 POINTS_PER_FRAME = 256
+NEIGHBOURS_AT_ONCE = 16
 PING_PATIENCE_S = 0.5
 PING_TIMEOUT_S = 5.0
 _T = TypeVar("_T")
@@ -138,6 +141,17 @@ class EdgeClient:
             with_vectors=query.with_vectors,
         )
         return [scored_point(hit) for hit in self._ask(request, wire.Hits).hits]
+
+    def neighbours(self, collection: str, ids: Sequence[str], limit: int) -> dict[str, Sequence[Neighbour]]:
+        """The nearest other points of each of some points, a few at a time: searches come in between."""
+        found: dict[str, Sequence[Neighbour]] = {}
+        known = known_ids(ids)
+        for start in range(0, len(known), NEIGHBOURS_AT_ONCE):
+            part = known[start : start + NEIGHBOURS_AT_ONCE]
+            found |= neighbours_of(
+                self._ask(wire.FindNeighbours(collection, part, limit), wire.Near).neighbours
+            )
+        return found
 
     def browse(
         self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None

@@ -33,7 +33,7 @@ from sightline.index.edge.shard import (
 )
 from sightline.index.filters import Filter
 from sightline.index.ranking import Ranking
-from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_of
+from sightline.index.records import CollectionRecord, Hit, NearPoint, PointRecord, ValueCount, vector_of
 from sightline.index.tuning import Tuning
 from sightline.payload import FieldType
 
@@ -151,6 +151,11 @@ class EdgeCollections:
             )
 
         return self.shards.read(name, ask)
+
+    def neighbours(self, name: str, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:
+        """The nearest other points of each of some points, best first."""
+        check_limit(limit)
+        return self.shards.read(name, lambda _, shard: shard.neighbours(ids, limit))
 
     def browse(
         self, name: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None

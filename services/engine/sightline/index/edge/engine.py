@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import qdrant_edge as edge
@@ -23,8 +23,15 @@ from sightline.index.edge.shard import (
     ShardSize,
 )
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
-from sightline.index.records import Hit, PointRecord, ValueCount, vector_bytes, vector_of
-from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, VectorLayout
+from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount, vector_bytes, vector_of
+from sightline.index.tuning import (
+    HNSW_EF_CONSTRUCT,
+    HNSW_M,
+    NEIGHBOURS_EF,
+    OVERSAMPLING,
+    SEARCH_EF,
+    VectorLayout,
+)
 from sightline.payload import FieldType
 from sightline.settings import Quantization
 
@@ -32,6 +39,7 @@ _EXACT = edge.SearchParams(exact=True, quantization=edge.QuantizationSearchParam
 _APPROXIMATE = edge.SearchParams(
     hnsw_ef=SEARCH_EF, quantization=edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 )
+_NEIGHBOURS = edge.SearchParams(hnsw_ef=NEIGHBOURS_EF)
 _FULL_SCAN_KB = 10_000
 _INDEXING_KB = 1
 """Less than the smallest segment worth asking for: whoever optimizes wants all vectors in the graph."""
@@ -106,6 +114,20 @@ class EdgeShard:
             found = shard.query(request)
         score = best_score_of if isinstance(ranking, BestScore) else float
         return [Hit(str(one.id), score(one.score), one.payload or {}, _vector(one.vector)) for one in found]
+
+    def neighbours(self, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:
+        """The nearest other points of each of some points, best first."""
+        with self._opened() as shard:
+            found = shard.retrieve(list(ids), with_payload=False, with_vector=True)
+        return {str(point.id): self._others(str(point.id), point.vector, limit) for point in found}
+
+    def _others(self, point_id: str, vector: Any, limit: int) -> list[NearPoint]:
+        request = edge.QueryRequest(
+            query=edge.Query.Nearest(vector), limit=limit + 1, params=_NEIGHBOURS, with_payload=False
+        )
+        with self._opened() as shard:
+            near = [NearPoint(str(one.id), one.score) for one in shard.query(request)]
+        return [one for one in near if one.id != point_id][:limit]
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""

@@ -14,7 +14,9 @@ from sightline.index.filters import Filter, parse_filter
 _log = structlog.get_logger(__name__)
 
 
-_Read: TypeAlias = wire.Search | wire.Browse | wire.Retrieve | wire.Count | wire.Facet | wire.Sample
+_Read: TypeAlias = (
+    wire.Search | wire.FindNeighbours | wire.Browse | wire.Retrieve | wire.Count | wire.Facet | wire.Sample
+)
 
 
 class EdgeService:
@@ -45,16 +47,13 @@ class EdgeService:
 
     def _reply(self, request: wire.Request) -> wire.Reply:
         match request:
-            case (
-                wire.Search() | wire.Browse() | wire.Retrieve() | wire.Count() | wire.Facet() | wire.Sample()
-            ):
-                return self._read(request)
             case wire.EnsureCollection(name, space, dimension, fields):
                 return wire.Collections([self._collections.ensure(name, space, dimension, fields)])
             case wire.DescribeCollections(None):
                 return wire.Collections(self._collections.describe_all())
-            case wire.DescribeCollections(str(name)):
-                return wire.Collections([self._collections.describe(name)])
+            case wire.DescribeCollections():
+                assert request.name is not None
+                return wire.Collections([self._collections.describe(request.name)])
             case wire.DropCollection(name):
                 self._collections.drop(name)
             case wire.Insert(collection, points):
@@ -71,6 +70,8 @@ class EdgeService:
                 self._collections.optimize(collection)
             case wire.Ping():
                 pass
+            case _:
+                return self._read(request)
         return wire.Done()
 
     def _read(self, request: _Read) -> wire.Reply:
@@ -88,6 +89,8 @@ class EdgeService:
                     with_vectors=request.with_vectors,
                 )
                 return wire.Hits(hits)
+            case wire.FindNeighbours(collection, ids, limit):
+                return wire.Near(self._collections.neighbours(collection, ids, limit))
             case wire.Browse(collection, sort, limit, cursor, filter):
                 points, next_cursor = self._collections.browse(
                     collection, sort=sort, limit=limit, cursor=cursor, filter=_filter(filter)

@@ -7,7 +7,7 @@ import msgspec
 
 from sightline.index.clauses import Clause
 from sightline.index.ranking import Ranking
-from sightline.index.records import Hit, PointRecord, ValueCount
+from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount
 from sightline.payload import FieldType
 
 
@@ -90,6 +90,9 @@ class Shard(Protocol):
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The first points of a ranking; `exact` compares with every original vector."""
+
+    def neighbours(self, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:
+        """The nearest other points of each of some points, best first."""
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""

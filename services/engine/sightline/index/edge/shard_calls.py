@@ -8,7 +8,7 @@ import msgspec
 from sightline.index.clauses import Clause
 from sightline.index.edge.shard import Change, ShardSize
 from sightline.index.ranking import Ranking
-from sightline.index.records import Hit, PointRecord, ValueCount
+from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount
 
 
 class Apply(msgspec.Struct, tag=True):
@@ -33,6 +33,13 @@ class Search(msgspec.Struct, tag=True):
     offset: int
     exact: bool
     with_vectors: bool
+
+
+class FindNeighbours(msgspec.Struct, tag=True):
+    """The nearest others of points; answered by Near."""
+
+    ids: Sequence[str]
+    limit: int
 
 
 class ByTime(msgspec.Struct, tag=True):
@@ -84,7 +91,9 @@ class Close(msgspec.Struct, tag=True):
     """Flush and release the shard; answered by Done, the last reply."""
 
 
-Call: TypeAlias = Apply | Retrieve | Search | ByTime | ById | Count | Facet | Sample | Size | Flush | Close
+Call: TypeAlias = (
+    Apply | Retrieve | Search | FindNeighbours | ByTime | ById | Count | Facet | Sample | Size | Flush | Close
+)
 
 
 class Done(msgspec.Struct, tag=True):
@@ -101,6 +110,12 @@ class Ranked(msgspec.Struct, tag=True):
     """Search results, best first."""
 
     hits: list[Hit]
+
+
+class Near(msgspec.Struct, tag=True):
+    """The nearest others of points, by id."""
+
+    neighbours: dict[str, list[NearPoint]]
 
 
 class Counted(msgspec.Struct, tag=True):
@@ -127,4 +142,4 @@ class Failed(msgspec.Struct, tag=True):
     reason: str
 
 
-Reply: TypeAlias = Done | Found | Ranked | Counted | Values | Vectors | ShardSize | Failed
+Reply: TypeAlias = Done | Found | Ranked | Near | Counted | Values | Vectors | ShardSize | Failed

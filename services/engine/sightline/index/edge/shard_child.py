@@ -16,7 +16,7 @@ from sightline.index.edge import shard_calls as calls
 from sightline.index.edge.frames import MAX_LENGTH, receive_frame, send_frame
 from sightline.index.edge.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
 from sightline.index.ranking import Ranking
-from sightline.index.records import Hit, PointRecord, ValueCount
+from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount
 
 STOP_TIMEOUT_S = 20.0
 _ATTEMPTS = 5
@@ -66,6 +66,10 @@ class ShardChild:
         """The first points of a ranking."""
         call = calls.Search(ranking, clause, limit, offset, exact, with_vectors)
         return self._ask(call, calls.Ranked).hits
+
+    def neighbours(self, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:
+        """The nearest other points of each of some points, best first."""
+        return self._ask(calls.FindNeighbours(ids, limit), calls.Near).neighbours
 
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""

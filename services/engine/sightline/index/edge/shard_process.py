@@ -67,6 +67,8 @@ def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
             shard.apply(changes)
         case calls.Retrieve(ids, with_vectors):
             return calls.Found(shard.retrieve(ids, with_vectors=with_vectors))
+        case calls.FindNeighbours(ids, limit):
+            return calls.Near(shard.neighbours(ids, limit))
         case calls.ByTime(field, descending, clause, limit):
             return calls.Found(shard.by_time(field, descending=descending, clause=clause, limit=limit))
         case calls.ById(clause, after, limit):

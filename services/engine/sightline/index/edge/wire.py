@@ -8,7 +8,7 @@ from sightline import errors
 from sightline.errors import SightlineError, Unavailable
 from sightline.index import SortKey
 from sightline.index.ranking import Ranking
-from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount
+from sightline.index.records import CollectionRecord, Hit, NearPoint, PointRecord, ValueCount
 from sightline.payload import FieldType
 
 
@@ -95,6 +95,14 @@ class Search(msgspec.Struct, tag=True):
     with_vectors: bool
 
 
+class FindNeighbours(msgspec.Struct, tag=True):
+    """The nearest others of points; answered by Near."""
+
+    collection: str
+    ids: list[str]
+    limit: int
+
+
 class Browse(msgspec.Struct, tag=True):
     """One page in order of time; answered by Points."""
 
@@ -146,6 +154,7 @@ Request: TypeAlias = (
     | SetPayload
     | Delete
     | Search
+    | FindNeighbours
     | Browse
     | Count
     | Facet
@@ -183,6 +192,12 @@ class Hits(msgspec.Struct, tag=True):
     hits: list[Hit]
 
 
+class Near(msgspec.Struct, tag=True):
+    """The nearest others of points, by id."""
+
+    neighbours: dict[str, list[NearPoint]]
+
+
 class Number(msgspec.Struct, tag=True):
     """A count."""
 
@@ -210,7 +225,7 @@ class Failed(msgspec.Struct, tag=True):
     attributes: dict[str, Any]
 
 
-Reply: TypeAlias = Done | Collections | Points | Gone | Hits | Number | Values | Vectors | Failed
+Reply: TypeAlias = Done | Collections | Points | Gone | Hits | Near | Number | Values | Vectors | Failed
 
 
 def failed(error: SightlineError) -> Failed:

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from qdrant_client import QdrantClient, models
@@ -21,9 +21,25 @@ from tenacity import (
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
-from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_bytes, vector_of
+from sightline.index.records import (
+    CollectionRecord,
+    Hit,
+    NearPoint,
+    PointRecord,
+    ValueCount,
+    vector_bytes,
+    vector_of,
+)
 from sightline.index.server.filters import server_filter
-from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, Tuning, VectorLayout
+from sightline.index.tuning import (
+    HNSW_EF_CONSTRUCT,
+    HNSW_M,
+    NEIGHBOURS_EF,
+    OVERSAMPLING,
+    SEARCH_EF,
+    Tuning,
+    VectorLayout,
+)
 from sightline.payload import FieldType
 from sightline.settings import Quantization
 
@@ -31,6 +47,7 @@ _SERVICE = "Qdrant"
 _SPACE = "sightline.space"
 _FIELD = "sightline.field."
 _OVERLOADED_OR_STARTING = frozenset({429, 502, 503, 504})
+_NEIGHBOURS = models.SearchParams(hnsw_ef=NEIGHBOURS_EF)
 _APPROXIMATE = models.SearchParams(
     hnsw_ef=SEARCH_EF, quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 )
@@ -220,6 +237,27 @@ class QdrantServer:
         return [
             Hit(str(one.id), score(one.score), one.payload or {}, _vector(one.vector)) for one in found.points
         ]
+
+    def neighbours(self, name: str, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:
+        """The nearest other points of each of some points, best first."""
+        with _translated(name):
+            points = self._client.retrieve(name, list(ids), with_payload=False, with_vectors=True)
+            # By vector, because a point may be deleted meanwhile.
+            requests = [
+                models.QueryRequest(
+                    query=models.NearestQuery(nearest=cast("list[float]", point.vector)),
+                    params=_NEIGHBOURS,
+                    limit=limit + 1,
+                )
+                for point in points
+            ]
+            answers = self._client.query_batch_points(name, requests) if requests else []
+        return {
+            str(point.id): [NearPoint(str(one.id), one.score) for one in answer.points if one.id != point.id][
+                :limit
+            ]
+            for point, answer in zip(points, answers, strict=True)
+        }
 
     def by_time(
         self, name: str, field: str, *, descending: bool, clause: Clause, limit: int

@@ -12,6 +12,7 @@ from sightline.index import (
     CollectionInfo,
     CollectionSpec,
     FacetCount,
+    Neighbour,
     Page,
     Point,
     ScoredPoint,
@@ -41,6 +42,7 @@ from sightline.index.records import (
     CollectionRecord,
     PointRecord,
     facet_counts,
+    neighbours_of,
     point_record,
     ranking_of,
     scored_point,
@@ -52,6 +54,7 @@ from sightline.index.server.sources import ServerSources
 from sightline.index.tuning import Tuning
 from sightline.payload import Source
 
+NEIGHBOURS_AT_ONCE = 64
 REMEMBER_S = 5.0
 """How long a description serves reads; a write always asks, or it could meet another model's vectors."""
 TIMEOUT_S = 10
@@ -186,6 +189,17 @@ class ServerIndex:
             with_vectors=query.with_vectors,
         )
         return [scored_point(hit) for hit in hits]
+
+    def neighbours(self, collection: str, ids: Sequence[str], limit: int) -> dict[str, Sequence[Neighbour]]:
+        """The nearest other points of each of some points."""
+        check_limit(limit)
+        self._known(collection)
+        found: dict[str, Sequence[Neighbour]] = {}
+        known = known_ids(ids)
+        for start in range(0, len(known), NEIGHBOURS_AT_ONCE):
+            part = known[start : start + NEIGHBOURS_AT_ONCE]
+            found |= neighbours_of(self._server.neighbours(collection, part, limit))
+        return found
 
     def browse(
         self, collection: str, *, sort: SortKey, limit: int, cursor: str | None, filter: Filter | None

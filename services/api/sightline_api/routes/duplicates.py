@@ -1,0 +1,125 @@
+"""Pictures that are duplicates of one another, found by scans of whole collections."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Self
+
+import anyio.to_thread
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from sightline.index import StoredPoint
+from sightline.likeness import DuplicateKind
+from sightline.queue.jobs import Job, JobRequest
+from sightline.queue.sources import DuplicatesSource
+from sightline.settings import CollectionName
+from sightline_api.cursors import make_cursor, read_cursor
+from sightline_api.gateway import GatewayDep
+from sightline_api.images import Image
+from sightline_api.ingesting import job_answer, start_job
+from sightline_api.job_resource import JobResource
+from sightline_api.parameters import CollectionDep, WaitDep
+
+router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
+
+SHOWN_OF_A_GROUP = 100
+
+
+class ScanRequest(BaseModel):
+    """What to look for. Lower `perceptual_bits` and higher `semantic_cosine` find fewer and surer ones."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"semantic_cosine": 0.97}]})
+
+    collection: CollectionName | None = None
+    perceptual_bits: Annotated[
+        int, Field(ge=0, le=96, description="of 256: how many may differ in the hashes of two copies")
+    ] = DuplicatesSource.model_fields["perceptual_bits"].default
+    semantic_cosine: Annotated[
+        float, Field(ge=0.5, le=1, description="how near the vectors of two pictures must be")
+    ] = DuplicatesSource.model_fields["semantic_cosine"].default
+
+
+class DuplicateGroup(BaseModel):
+    """Pictures that are duplicates of one another, the one of most pixels first.
+
+    `size` is how many there were at the scan; of large groups the first 100 are shown.
+    """
+
+    size: int
+    images: list[Image]
+
+    @classmethod
+    def of(cls, ids: Sequence[str], points: Sequence[StoredPoint], collection: str) -> Self:
+        """The resource of a group whose pictures are still there."""
+        best_first = sorted(points, key=_quality, reverse=True)
+        return cls(size=len(ids), images=[Image.of(point, collection) for point in best_first])
+
+
+class DuplicateGroups(BaseModel):
+    """A page of the groups of the latest scan, the largest first; `computed_at` is null before the first.
+
+    `groups_found` is how many the scan found. Pictures that were deleted since are left out, and groups
+    that have less than two left.
+    """
+
+    kind: DuplicateKind
+    computed_at: datetime | None
+    groups_found: int
+    items: list[DuplicateGroup]
+    next_cursor: str | None
+
+
+@router.post("/scan", status_code=HTTPStatus.ACCEPTED)
+async def scan_for_duplicates(
+    gateway: GatewayDep,
+    wait_s: WaitDep,
+    response: Response,
+    body: Annotated[ScanRequest, Body(default_factory=ScanRequest)],
+) -> JobResource:
+    """Look for duplicates in a collection: 202 with the job, whose groups take the place of earlier ones."""
+
+    def start() -> Job:
+        asked = DuplicatesSource(**body.model_dump(include={"perceptual_bits", "semantic_cosine"}))
+        collection = body.collection or gateway.settings.collection
+        return start_job(gateway, JobRequest(collection=collection, source=asked))
+
+    job = await anyio.to_thread.run_sync(start)
+    return await job_answer(gateway, job, wait_s, response)
+
+
+@router.get("")
+def list_duplicates(
+    gateway: GatewayDep,
+    collection: CollectionDep,
+    kind: DuplicateKind = DuplicateKind.PERCEPTUAL,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    cursor: str | None = None,
+) -> DuplicateGroups:
+    """The groups that the latest scan found: `perceptual` look the same, `semantic` show the same."""
+    latest = gateway.duplicates.latest(collection)
+    asked = ["duplicates", collection, kind, latest.job if latest else None]
+    start = int(read_cursor(cursor, asked)) if cursor else 0
+    groups = gateway.duplicates.groups(collection, kind, start, limit)
+    found = latest.groups.get(kind, 0) if latest else 0
+    return DuplicateGroups(
+        kind=kind,
+        computed_at=latest.computed_at if latest else None,
+        groups_found=found,
+        items=_present(gateway, collection, groups),
+        next_cursor=make_cursor(start + limit, asked) if start + limit < found else None,
+    )
+
+
+def _present(gateway: GatewayDep, collection: str, groups: Sequence[Sequence[str]]) -> list[DuplicateGroup]:
+    shown = [ids[:SHOWN_OF_A_GROUP] for ids in groups]
+    points = gateway.index.retrieve(collection, [one for ids in shown for one in ids]) if groups else {}
+    made = [
+        DuplicateGroup.of(ids, [points[one] for one in some if one in points], collection)
+        for ids, some in zip(groups, shown, strict=True)
+    ]
+    return [group for group in made if len(group.images) > 1]
+
+
+def _quality(point: StoredPoint) -> tuple[int, int, str]:
+    return (point.payload.width * point.payload.height, point.payload.bytes, point.id)

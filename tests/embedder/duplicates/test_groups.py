@@ -1,0 +1,37 @@
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sightline_embedder.duplicates.groups import groups_of
+
+
+def test_pairs_join_into_groups_the_largest_first() -> None:
+    pairs = [("e", "f"), ("a", "b"), ("c", "b"), ("c", "a"), ("d", "c")]
+
+    assert groups_of(pairs) == [["a", "b", "c", "d"], ["e", "f"]]
+    assert groups_of([]) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(lambda ends: ends[0] != ends[1])))
+def test_a_group_is_all_that_can_be_reached(ends: list[tuple[int, int]]) -> None:
+    pairs = [(f"{first:02}", f"{second:02}") for first, second in ends]
+
+    groups = groups_of(pairs)
+
+    # Given sets that are merged for as long as a pair joins two of them
+    merged = {frozenset({one}) for pair in pairs for one in pair}
+    while joined := next(
+        (
+            (one, other)
+            for one, other in combinations(merged, 2)
+            if any(
+                {first, second} & one and {first, second} & other and not {first, second} <= one
+                for first, second in pairs
+            )
+        ),
+        None,
+    ):
+        merged = merged - set(joined) | {joined[0] | joined[1]}
+    assert {frozenset(group) for group in groups} == merged
+    assert [len(group) for group in groups] == sorted(map(len, merged), reverse=True)

@@ -1,0 +1,161 @@
+"""Scans over a real index and Redis: what they find, and that a scan goes on where another one died."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from redis import Redis
+
+from sightline.identity import point_id
+from sightline.index import CollectionSpec, Point
+from sightline.index.edge.client import EdgeClient
+from sightline.likeness import DuplicateKind
+from sightline.payload import INDEXED_FIELDS, Payload
+from sightline.queue.duplicates import Duplicates
+from sightline.queue.jobs import Job, JobRequest
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import DuplicatesSource
+from sightline_embedder.duplicates.scan import DuplicateScan
+
+SPACE = "model@0123456789abcdef"
+COLLECTION = "images"
+ORIGINALS = 400
+COPIED_EVERY = 4
+ASKED = DuplicatesSource()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[EdgeClient]:
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="sl-", dir=memory if memory.is_dir() else None) as folder:
+        socket = Path(folder) / "index.sock"
+        command = [sys.executable, "-m", "sightline.index.edge.process"]
+        command += ["--folder", f"{folder}/index", "--socket", str(socket)]
+        with subprocess.Popen(command) as process:
+            client = EdgeClient(socket)
+            yield client
+            client.close()
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def points(make_payload: Callable[..., Payload]) -> list[Point]:
+    """Pictures, and copies of every fourth: first those by look alone, then those by vector alone."""
+    chance = np.random.default_rng(3)
+    made: list[Point] = []
+
+    def add(vector: np.ndarray, bits: np.ndarray | None) -> None:
+        sha256 = f"{len(made):064x}"
+        digest = None if bits is None else bits.tobytes().hex()
+        payload = make_payload(sha256=sha256, perceptual_hash=digest, width=400, height=300)
+        unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+        made.append(Point(point_id(sha256), unit, payload))
+
+    vectors = chance.normal(size=(ORIGINALS, 64))
+    hashes = chance.integers(0, 256, (ORIGINALS, 32), dtype=np.uint8)
+    for vector, bits in zip(vectors, hashes, strict=True):
+        add(vector, bits)
+    for number in range(0, ORIGINALS, COPIED_EVERY):
+        mask = np.zeros(32, np.uint8)
+        mask[:5] = 0xFF
+        add(chance.normal(size=64), hashes[number] ^ mask)
+    for number in range(0, ORIGINALS, COPIED_EVERY):
+        add(vectors[number] + 0.05 * chance.normal(size=64), None)
+    return made
+
+
+@pytest.fixture
+def scan(client: EdgeClient, points: list[Point], redis: Redis) -> Iterator[DuplicateScan]:
+    client.ensure_collection(CollectionSpec(COLLECTION, SPACE, 64, INDEXED_FIELDS))
+    client.insert(COLLECTION, points)
+    yield DuplicateScan(client, Duplicates(redis, timedelta(days=1)))
+    client.drop_collection(COLLECTION)
+
+
+def new_job(ledger: Ledger) -> Job:
+    return ledger.create(JobRequest(collection=COLLECTION, source=ASKED))
+
+
+def found(redis: Redis, kind: DuplicateKind) -> set[frozenset[str]]:
+    duplicates = Duplicates(redis, timedelta(days=1))
+    return {frozenset(group) for group in duplicates.groups(COLLECTION, kind, 0, 10_000)}
+
+
+def expected(points: list[Point], kind: DuplicateKind) -> set[frozenset[str]]:
+    first = ORIGINALS if kind is DuplicateKind.PERCEPTUAL else ORIGINALS + ORIGINALS // COPIED_EVERY
+    return {
+        frozenset({points[number].id, points[first + copy].id})
+        for copy, number in enumerate(range(0, ORIGINALS, COPIED_EVERY))
+    }
+
+
+def test_each_kind_finds_its_copies_and_nothing_else(
+    scan: DuplicateScan, points: list[Point], redis: Redis, ledger: Ledger
+) -> None:
+    steps = list(scan.steps(new_job(ledger), ASKED, None))
+
+    assert sum(step.unchanged for step in steps) == len(points)
+    for kind in DuplicateKind:
+        assert found(redis, kind) == expected(points, kind)
+    assert not redis.keys("sightline:duplicates:*:pairs")
+
+
+def test_a_scan_goes_on_from_any_step_of_another_that_died(
+    scan: DuplicateScan, points: list[Point], redis: Redis, ledger: Ledger, client: EdgeClient
+) -> None:
+    whole = [step.cursor for step in scan.steps(new_job(ledger), ASKED, None)]
+    assert len(whole) >= 4
+    for died_after in range(len(whole) + 1):
+        redis.delete(*redis.keys("sightline:duplicates:*"))
+        job = new_job(ledger)
+        dying = scan.steps(job, ASKED, None)
+        cursors = [next(dying).cursor for _ in range(died_after)]
+        # The last step was done and not recorded.
+        recorded = cursors[-2] if died_after > 1 else None
+
+        other = DuplicateScan(client, Duplicates(redis, timedelta(days=1)))
+        for _ in other.steps(job, ASKED, recorded):
+            pass
+
+        for kind in DuplicateKind:
+            assert found(redis, kind) == expected(points, kind)
+
+
+def test_a_scan_takes_the_place_of_an_earlier_one(
+    scan: DuplicateScan, points: list[Point], redis: Redis, ledger: Ledger, client: EdgeClient
+) -> None:
+    duplicates = Duplicates(redis, timedelta(days=1))
+    assert duplicates.latest(COLLECTION) is None
+    for _ in scan.steps(new_job(ledger), ASKED, None):
+        pass
+    before = duplicates.latest(COLLECTION)
+    client.delete(COLLECTION, [point.id for point in points[ORIGINALS:]])
+
+    for _ in scan.steps(new_job(ledger), ASKED, None):
+        pass
+
+    after = duplicates.latest(COLLECTION)
+    assert before is not None
+    assert after is not None
+    assert before.groups[DuplicateKind.PERCEPTUAL] == ORIGINALS // COPIED_EVERY
+    assert after.groups == dict.fromkeys(DuplicateKind, 0)
+    assert after.computed_at > before.computed_at
+    assert found(redis, DuplicateKind.SEMANTIC) == set()
+
+
+def test_an_empty_collection_has_no_duplicates(redis: Redis, ledger: Ledger, client: EdgeClient) -> None:
+    client.ensure_collection(CollectionSpec(COLLECTION, SPACE, 64, INDEXED_FIELDS))
+    duplicates = Duplicates(redis, timedelta(days=1))
+
+    steps = list(DuplicateScan(client, duplicates).steps(new_job(ledger), ASKED, None))
+
+    client.drop_collection(COLLECTION)
+    assert sum(step.unchanged for step in steps) == 0
+    latest = duplicates.latest(COLLECTION)
+    assert latest is not None
+    assert latest.groups == dict.fromkeys(DuplicateKind, 0)
