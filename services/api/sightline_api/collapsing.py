@@ -42,18 +42,29 @@ def collapsed_page(
 
 
 def collapse(points: Sequence[ScoredPoint], kind: DuplicateKind) -> Sequence[CollapsedHit]:
-    """Keep the best of each group of duplicates; `points` come with vectors, best first."""
+    """Keep the best of each group of duplicates; `points` come with vectors, best first.
+
+    As with a scan, those are one group that duplicates join to one another, directly or by way of others.
+    """
     alike = _alike_by_vector(points) if kind is DuplicateKind.SEMANTIC else _alike_by_look(points)
-    is_hidden = np.zeros(len(points), dtype=bool)
+    is_free = np.ones(len(points), dtype=bool)
     shown: list[CollapsedHit] = []
     for place, point in enumerate(points):
-        if is_hidden[place]:
-            continue
-        duplicates = alike(place) & ~is_hidden
-        duplicates[: place + 1] = False
-        is_hidden |= duplicates
-        shown.append(CollapsedHit(point, int(duplicates.sum())))
+        if is_free[place]:
+            shown.append(CollapsedHit(point, _take_group(place, alike, is_free) - 1))
     return shown
+
+
+def _take_group(place: int, alike: "_Alike", is_free: NDArray[np.bool_]) -> int:
+    """Take the group of a hit out of those that are free; how many it has."""
+    is_free[place] = False
+    size, reached = 0, [place]
+    while reached:
+        size += 1
+        joined = alike(reached.pop()) & is_free
+        is_free &= ~joined
+        reached += np.flatnonzero(joined).tolist()
+    return size
 
 
 _Alike: TypeAlias = Callable[[int], NDArray[np.bool_]]

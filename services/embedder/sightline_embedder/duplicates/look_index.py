@@ -12,8 +12,8 @@ from sightline.pictures.perceptual_hash import HASH_BITS
 
 _NEAREST = 32
 """Copies that are looked for of one picture. A picture with more is found by what it shares with them."""
-_EXPANSION = 128
-"""How many candidates a search looks at: near-complete, as most pictures are about equally far apart."""
+_EXPANSION = 256
+"""Candidates of a search: of 100,000 random hashes it finds 99.9 % of the copies, and half as many 97 %."""
 
 
 class LookIndex:
