@@ -108,6 +108,7 @@ class Embedder:
             reader=reader,
             decoder=self.decoder,
             encoder=self.encoder,
+            tagger=None,
             index=index or self.index,
             media=self.media,
             deletions=Deletions(self.redis, timedelta(days=1)),

@@ -20,13 +20,15 @@ class ImageModel(BaseModel):
 class Image(BaseModel):
     """A picture in a collection; width and height are those of the upright original.
 
-    Camera and location are null unless SIGHTLINE_EXIF_FIELDS asks for them and the picture says them.
+    `auto_tags` are those of SIGHTLINE_AUTO_TAGS that it shows. Camera and location are null unless
+    SIGHTLINE_EXIF_FIELDS asks for them and the picture says them.
     """
 
     id: str
     sha256: str
     sources: list[Source]
     tags: list[str]
+    auto_tags: list[str]
     metadata: dict[str, Any]
     format: str
     width: int
@@ -51,6 +53,7 @@ class Image(BaseModel):
             sha256=payload.sha256,
             sources=list(payload.sources.values()),
             tags=list(payload.tags),
+            auto_tags=list(payload.auto_tags),
             metadata=payload.metadata,
             format=payload.format,
             width=payload.width,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.encoder import Encoder
+from sightline.encoder.prompts import query_texts
 from sightline_api.languages import ENGLISH, is_english
 from sightline_api.text_batcher import MOST_AT_ONCE
 from sightline_api.text_cache import TextVectorCache
@@ -29,7 +30,7 @@ class TextVectors:
 
     def __init__(self, encoder: Encoder, cache: TextVectorCache) -> None:
         of = (encoder.manifest.space, encoder.numerics)
-        self._own = TowerTexts(encoder, (*of, "own"), cache)
+        self._own = TowerTexts(query_texts(encoder), (*of, "own"), cache)
         self._multilingual: TowerTexts | None = None
         if encoder.multilingual is not None:
             self._multilingual = TowerTexts(encoder.multilingual, (*of, "multilingual"), cache)

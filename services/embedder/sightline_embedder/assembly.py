@@ -11,6 +11,7 @@ from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.artifact import open_artifact
 from sightline.encoder.registry import open_encoder
+from sightline.encoder.tagging import Tagger
 from sightline.errors import SettingsError
 from sightline.index import CollectionSpec, VectorIndex
 from sightline.index.connect import INGESTING, open_index
@@ -46,6 +47,7 @@ class Embedder:
     broker: Celery
     ledger: Ledger
     encoder: Encoder
+    tagger: Tagger | None
     decoder: PictureDecoder
     index: VectorIndex
     media: FolderMediaStore
@@ -70,6 +72,7 @@ class Embedder:
             reader=PictureReader.of(self.settings, self.media, self.remotes),
             decoder=self.decoder,
             encoder=self.encoder,
+            tagger=self.tagger,
             index=self.index,
             media=self.media,
             deletions=Deletions(self.redis, self._retention),
@@ -128,6 +131,7 @@ def build_embedder(settings: Settings) -> Embedder:
         broker=create_broker(settings.redis_url, settings.visibility_timeout_s),
         ledger=Ledger(redis, timedelta(days=settings.job_retention_days)),
         encoder=encoder,
+        tagger=Tagger.of(settings.auto_tags, encoder, artifact) if settings.auto_tags else None,
         decoder=decoder,
         index=open_index(settings, INGESTING),
         media=media,

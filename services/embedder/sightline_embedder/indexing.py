@@ -8,6 +8,7 @@ import numpy as np
 
 from sightline.decoder import Decoded, PictureDecoder
 from sightline.encoder import Encoder, Vectors
+from sightline.encoder.tagging import Tagger
 from sightline.errors import BadPicture
 from sightline.identity import source_key
 from sightline.index import Point, VectorIndex
@@ -40,6 +41,7 @@ class BatchIndexer:
         reader: PictureReader,
         decoder: PictureDecoder,
         encoder: Encoder,
+        tagger: Tagger | None,
         index: VectorIndex,
         media: MediaStore,
         deletions: Deletions,
@@ -47,6 +49,7 @@ class BatchIndexer:
     ) -> None:
         self._ahead = ReadAhead(reader, decoder, index)
         self._encoder = encoder
+        self._tagger = tagger
         self._index = index
         self._media = media
         self._completer = BatchCompleter(index, media, deletions)
@@ -99,7 +102,8 @@ class BatchIndexer:
     def _points(self, job: Job, new: Sequence[_New], vectors: Vectors) -> Iterator[Point]:
         now = datetime.now(UTC)
         manifest = self._encoder.manifest
-        for one, vector in zip(new, vectors, strict=True):
+        auto_tags = self._tagger.tags(vectors) if self._tagger else [()] * len(new)
+        for one, vector, shown in zip(new, vectors, auto_tags, strict=True):
             info, source = one.decoded.info, one.read.source
             key = source_key(source.uri)
             payload = Payload(
@@ -118,6 +122,7 @@ class BatchIndexer:
                 indexed_at=now,
                 sort_at=info.taken_at or source.modified_at or now,
                 tags=tags_of(job, one.read.item),
+                auto_tags=shown,
                 metadata=job.request.metadata | one.read.item.metadata,
                 sources={key: source},
                 first_indexed=FirstIndexed(job=job.id, source=key),

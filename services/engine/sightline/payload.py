@@ -63,7 +63,7 @@ class Payload(BaseModel):
     their own key and lose nothing. Times are timezone-aware; `width` and `height` are pixels of the
     upright picture; `bytes` is the size of the original file. `camera` and `location` are None unless
     settings ask for them and the picture says them. `perceptual_hash` is hexadecimal digits, of how the
-    picture looks.
+    picture looks. `auto_tags` are those of SIGHTLINE_AUTO_TAGS that it shows.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,6 +83,7 @@ class Payload(BaseModel):
     indexed_at: datetime
     sort_at: datetime
     tags: tuple[str, ...] = ()
+    auto_tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
     sources: dict[str, Source] = Field(default_factory=dict)
     first_indexed: FirstIndexed
@@ -92,6 +93,7 @@ INDEXED_FIELDS: dict[str, FieldType] = {
     "sha256": FieldType.KEYWORD,
     "space": FieldType.KEYWORD,
     "tags": FieldType.KEYWORD,
+    "auto_tags": FieldType.KEYWORD,
     "format": FieldType.KEYWORD,
     "width": FieldType.INTEGER,
     "height": FieldType.INTEGER,

@@ -9,10 +9,12 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sightline.errors import SettingsError
-from sightline.payload import ExifField, FieldType
+from sightline.payload import MAX_TAG_CHARACTERS, ExifField, FieldType
 
 MIB = 1 << 20
 
+MOST_AUTO_TAGS = 1_000
+AutoTag = Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS)]
 CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names of collections: short, and safe as folder names."""
 
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
     thumbnail_side: Annotated[int, Field(ge=32, le=2048)] = 384
     exif_fields: list[ExifField] = []
     """Off by default: pictures give away where people live."""
+    auto_tags: Annotated[list[AutoTag], Field(max_length=MOST_AUTO_TAGS)] = []
+    """Labels that pictures are tagged with as they come in, where they show them."""
 
     # Ingest
     import_roots: list[Path] = []

@@ -26,6 +26,7 @@ from sightline.encoder.calibration import (
     share_of_words,
 )
 from sightline.encoder.openvino import OpenVinoEncoder
+from sightline.encoder.prompts import query_texts
 from sightline.errors import BadPicture, ModelError
 from sightline.pictures import PictureLimits, open_picture
 from sightline_embedder.models.captioned import captioned_files
@@ -97,7 +98,7 @@ def calibrate_artifact(path: Path, folder: Path, progress: Progress = lambda _: 
             f"There is no captioned picture in {folder}: each needs its caption beside it, as photo.jpg and "
             f"photo.txt."
         )
-    photos = CaptionedVectors(captions, encoder.encode_texts(captions), np.concatenate(vectors))
+    photos = CaptionedVectors(captions, query_texts(encoder).encode_texts(captions), np.concatenate(vectors))
     calibration = fit_calibration(photos, artifact.vocabulary())
     manifest = artifact.manifest.model_copy(update={"calibration": calibration})
     write_manifest(path, manifest)

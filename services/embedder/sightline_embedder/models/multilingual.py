@@ -71,9 +71,7 @@ def add_multilingual(artifact: Artifact, source: str, progress: Progress = lambd
 
 def _agreement(artifact: Artifact, source: str, texts: TextReference) -> float:
     """The share of words that the new tower puts nearest to where the first one has the same word."""
-    first = artifact.vocabulary()
-    if not len(first):
-        raise ModelError(f"The artifact in {artifact.path} knows no words. Build it again.")
+    first = OpenVinoEncoder(artifact, Precision.F32).encode_texts(ordinary_words())
     words: Vectors = texts.encode(ordinary_words())
     if words.shape[1] != artifact.manifest.dimension:
         raise ModelError(

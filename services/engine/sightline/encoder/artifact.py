@@ -39,6 +39,9 @@ MULTILINGUAL_FILES = (
 """What one has beside, if it was given a text tower for other languages."""
 
 
+Prompt = Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$", description="one `{}` where the text goes")]
+
+
 class View(StrEnum):
     """How a picture is fitted into the square that the image tower sees."""
 
@@ -71,7 +74,7 @@ class TextHandling(BaseModel):
     padding: Literal["longest", "max_length"]
     padding_side: Literal["left", "right"] = "right"
     pad_id: Annotated[int, Field(ge=0)]
-    prompt: Annotated[str, Field(pattern=r"^[^{}]*\{\}[^{}]*$")] = "{}"
+    prompt: Prompt = "{}"
 
 
 class Int8Checks(BaseModel):
@@ -151,6 +154,9 @@ class Manifest(BaseModel):
     ] = 100.0
     calibration: Calibration | None = None
     multilingual: Multilingual | None = None
+    prompts: Annotated[
+        tuple[Prompt, ...], Field(description="what queries are put into and averaged over, beside the space")
+    ] = ()
     checks: Checks
     precisions: Annotated[tuple[Precision, ...], Field(min_length=1)]
     default_precision: Precision

@@ -1,4 +1,4 @@
-"""`sightline model build|calibrate|info|verify`."""
+"""`sightline model build|calibrate|prompts|info|verify`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -87,6 +87,24 @@ def calibrate(
         print_json(calibration)
     else:
         print_table(("field", "value"), [(name, str(value)) for name, value in calibration.items()])
+
+
+@app.command()
+def prompts(
+    folder: ArtifactFolder,
+    prompts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROMPT]...", help="As '{}' 'a photo of {}'; none: texts as they are."),
+    ] = None,
+) -> None:
+    """Have queries read with several prompts, averaged; a service reads them when it starts."""
+    from sightline.encoder.artifact import open_artifact
+    from sightline_embedder.models.prompts import set_prompts
+
+    manifest = set_prompts(open_artifact(folder), prompts or ()).manifest
+    console = Console(stderr=True)
+    console.print(f"{manifest.name}: {len(manifest.prompts)} prompts, in {folder}")
+    console.print("Scores mean something else now: calibrate with `sightline model calibrate`.")
 
 
 @app.command()
