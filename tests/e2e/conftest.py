@@ -126,10 +126,15 @@ def _await_ready(stack: Stack) -> None:
 
 @pytest.fixture(scope="session")
 def run_stack(starter_artifact: Path) -> StackFactory:
-    """`run_stack(data, roots)`: a context manager that gives a Stack on the starter model."""
+    """`run_stack(data, roots, prefix, environment)`: a context manager for a Stack on the starter model."""
 
-    def run(data: Path, roots: Path, prefix: tuple[str, ...] = ()) -> Any:
-        return running(data, starter_artifact, roots, prefix)
+    def run(
+        data: Path,
+        roots: Path,
+        prefix: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Any:
+        return running(data, starter_artifact, roots, prefix, environment)
 
     return run
 
