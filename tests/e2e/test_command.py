@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
 
@@ -126,6 +127,29 @@ def test_jobs_are_retried_followed_and_canceled(stack: Any, pictures: Path) -> N
     wrong = sightline("jobs", "--retry", url=url)
     assert wrong.returncode == 2
     assert "name the job" in wrong.stderr
+
+
+def test_duplicates_and_what_a_search_makes_of_them(stack: Any, tmp_path: Path, photo_folder: Path) -> None:
+    url = str(stack.api.base_url)
+    assert "No scan has been made" in sightline("duplicates", url=url).stderr
+    with Image.open(photo_folder / "coffee.png") as photo:
+        for width in (600, 300):
+            photo.convert("RGB").resize((width, width * 2 // 3)).save(tmp_path / f"coffee-{width}.jpg")
+    from_json(sightline("index", str(tmp_path), "--json", url=url))
+
+    found = from_json(sightline("duplicates", "--scan", "--json", url=url))
+    group = found["items"][0]["images"]
+    names = {Path(image["sources"][0]["uri"].removeprefix("upload:")).name for image in group}
+    assert names >= {"coffee-600.jpg", "coffee-300.jpg"}
+    assert "coffee-300.jpg" in sightline("duplicates", url=url, COLUMNS="200").stdout
+
+    query = ("search", "a cup of coffee", "--limit", "1", "--json")
+    assert from_json(sightline(*query, url=url))["hits"][0]["hidden"] == 0
+    collapsed = from_json(sightline(*query, "--collapse", "perceptual", url=url))
+    assert collapsed["hits"][0]["hidden"] >= 1
+
+    told = from_json(sightline("search", "eine tasse", "--lang", "de", "--json", url=url))
+    assert [warning["code"] for warning in told["warnings"]] == ["lang_without_effect"]
 
 
 def test_a_folder_the_api_may_not_read_is_uploaded_once(
