@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sightline.index import ScoredPoint, SearchQuery
-from sightline.likeness import DuplicateKind
+from sightline.likeness import Alike
 from sightline.payload import Payload
 from sightline_api.collapsing import collapse, collapsed_page
 
@@ -27,8 +27,8 @@ def hits(make_payload: MakePayload) -> list[ScoredPoint]:
     return made
 
 
-@pytest.mark.parametrize("kind", DuplicateKind)
-def test_the_best_of_each_group_is_kept(hits: list[ScoredPoint], kind: DuplicateKind) -> None:
+@pytest.mark.parametrize("kind", ["perceptual", "semantic"])
+def test_the_best_of_each_group_is_kept(hits: list[ScoredPoint], kind: Alike) -> None:
     shown = collapse(hits, kind)
 
     assert [hit.point.id for hit in shown] == [str(number) for number in range(100)]
@@ -41,7 +41,7 @@ def test_a_group_holds_together_by_way_of_others(make_payload: MakePayload) -> N
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     hits = [ScoredPoint(str(row), 1 - row / 10, make_payload(), vector) for row, vector in enumerate(vectors)]
 
-    shown = collapse(hits, DuplicateKind.SEMANTIC)
+    shown = collapse(hits, "semantic")
 
     assert [(hit.point.id, hit.hidden) for hit in shown] == [("0", 2), ("3", 0)]
 
@@ -49,12 +49,12 @@ def test_a_group_holds_together_by_way_of_others(make_payload: MakePayload) -> N
 def test_pictures_without_a_hash_look_like_none(hits: list[ScoredPoint], make_payload: MakePayload) -> None:
     bare = [ScoredPoint(hit.id, hit.score, make_payload(), hit.vector) for hit in hits[:5]]
 
-    assert len(collapse(bare, DuplicateKind.PERCEPTUAL)) == 5
-    assert len(collapse([*bare, *hits[:5]], DuplicateKind.PERCEPTUAL)) == 10
+    assert len(collapse(bare, "perceptual")) == 5
+    assert len(collapse([*bare, *hits[:5]], "perceptual")) == 10
 
 
-@pytest.mark.parametrize("kind", DuplicateKind)
-def test_pages_go_on_as_if_duplicates_were_not_there(hits: list[ScoredPoint], kind: DuplicateKind) -> None:
+@pytest.mark.parametrize("kind", ["perceptual", "semantic"])
+def test_pages_go_on_as_if_duplicates_were_not_there(hits: list[ScoredPoint], kind: Alike) -> None:
     reached: list[int] = []
 
     def search(query: SearchQuery) -> Sequence[ScoredPoint]:
@@ -81,7 +81,7 @@ def test_many_duplicates_in_front_do_not_empty_a_page(hits: list[ScoredPoint]) -
         return [*crowd, *hits[1:20]][: query.limit]
 
     wanted = SearchQuery(np.zeros(64, np.float32), "space", 5)
-    shown = collapsed_page(search, wanted, DuplicateKind.SEMANTIC, most=1000)
+    shown = collapsed_page(search, wanted, "semantic", most=1000)
 
     assert [hit.point.id for hit in shown] == ["copy 0", "1", "2", "3", "4"]
     assert shown[0].hidden == 399

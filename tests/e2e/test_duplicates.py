@@ -116,6 +116,22 @@ def test_copies_of_a_photo_are_found_and_other_photos_are_not(
     assert recall >= 0.9
 
 
+def test_files_of_the_same_bytes_are_one_picture(api: Any) -> None:
+    (original,) = api.api.get("/v1/images", params={"limit": 1}).json()["items"]
+    first = Path(original["sources"][0]["uri"].removeprefix("file://"))
+    again = first.with_name("again.jpg")
+    again.write_bytes(first.read_bytes())
+    api.ended_job(api.ingest(first.parent), within_s=400)
+
+    scan(api)
+    (group,) = api.api.get("/v1/duplicates", params={"kind": "exact"}).json()["items"]
+
+    assert [image["id"] for image in group["images"]] == [original["id"]]
+    files = {Path(source["uri"]).name for source in group["images"][0]["sources"]}
+    assert files == {first.name, again.name}
+    again.unlink()
+
+
 def test_the_picture_of_most_pixels_comes_first(api: Any) -> None:
     scan(api)
     page = api.api.get("/v1/duplicates", params={"limit": 100}).json()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.index import ScoredPoint, SearchQuery
-from sightline.likeness import PERCEPTUAL_BITS, SEMANTIC_COSINE, SHAPE_TOLERANCE, DuplicateKind, look_of
+from sightline.likeness import PERCEPTUAL_BITS, SEMANTIC_COSINE, SHAPE_TOLERANCE, Alike, look_of
 
 _HITS_FOR_ONE = 4
 """Hits looked at, at first, for each that is shown."""
@@ -24,9 +24,7 @@ class CollapsedHit:
     hidden: int = 0
 
 
-def collapsed_page(
-    search: Search, wanted: SearchQuery, kind: DuplicateKind, *, most: int
-) -> Sequence[CollapsedHit]:
+def collapsed_page(search: Search, wanted: SearchQuery, kind: Alike, *, most: int) -> Sequence[CollapsedHit]:
     """The hits from `wanted.offset` on, up to `wanted.limit`, as if duplicates of better ones were not there.
 
     A page depends on all that is before it, so that the search begins at the first hit, and reaches `most`.
@@ -41,12 +39,12 @@ def collapsed_page(
         reached = most
 
 
-def collapse(points: Sequence[ScoredPoint], kind: DuplicateKind) -> Sequence[CollapsedHit]:
+def collapse(points: Sequence[ScoredPoint], kind: Alike) -> Sequence[CollapsedHit]:
     """Keep the best of each group of duplicates; `points` come with vectors, best first.
 
     As with a scan, those are one group that duplicates join to one another, directly or by way of others.
     """
-    alike = _alike_by_vector(points) if kind is DuplicateKind.SEMANTIC else _alike_by_look(points)
+    alike = _alike_by_vector(points) if kind == "semantic" else _alike_by_look(points)
     is_free = np.ones(len(points), dtype=bool)
     shown: list[CollapsedHit] = []
     for place, point in enumerate(points):
@@ -55,7 +53,7 @@ def collapse(points: Sequence[ScoredPoint], kind: DuplicateKind) -> Sequence[Col
     return shown
 
 
-def _take_group(place: int, alike: "_Alike", is_free: NDArray[np.bool_]) -> int:
+def _take_group(place: int, alike: "_DuplicatesOf", is_free: NDArray[np.bool_]) -> int:
     """Take the group of a hit out of those that are free; how many it has."""
     is_free[place] = False
     size, reached = 0, [place]
@@ -67,16 +65,16 @@ def _take_group(place: int, alike: "_Alike", is_free: NDArray[np.bool_]) -> int:
     return size
 
 
-_Alike: TypeAlias = Callable[[int], NDArray[np.bool_]]
+_DuplicatesOf: TypeAlias = Callable[[int], NDArray[np.bool_]]
 """From the place of a hit to which of n hits are its duplicates, shape (n,)."""
 
 
-def _alike_by_vector(points: Sequence[ScoredPoint]) -> _Alike:
+def _alike_by_vector(points: Sequence[ScoredPoint]) -> _DuplicatesOf:
     vectors = np.array([point.vector for point in points], dtype=np.float32)
     return lambda place: vectors @ vectors[place] >= SEMANTIC_COSINE
 
 
-def _alike_by_look(points: Sequence[ScoredPoint]) -> _Alike:
+def _alike_by_look(points: Sequence[ScoredPoint]) -> _DuplicatesOf:
     looks = [look_of(point.payload) for point in points]
     has_look = np.array([look is not None for look in looks], dtype=bool)
     size = next((len(look.bits) for look in looks if look is not None), 0)

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from sightline.index.filters import Filter
-from sightline.likeness import DuplicateKind
+from sightline.likeness import Alike
 from sightline.pictures.box import Box
 from sightline.settings import CollectionName
 from sightline_api.base64_picture import Base64Picture
@@ -147,7 +147,7 @@ class SearchRequest(BaseModel):
         float, Field(ge=0, le=1, description="how much hits that are like better ones stand behind")
     ] = 0.0
     collapse: Annotated[
-        Literal["none"] | DuplicateKind,
+        Literal["none"] | Alike,
         Field(description="show the best alone of hits that are duplicates, and count the others"),
     ] = "none"
     explain: Annotated[bool, Field(description="say what each part of the query has in each hit")] = False

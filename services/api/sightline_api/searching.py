@@ -9,7 +9,7 @@ from typing import Literal
 from sightline.index import ScoredPoint, SearchQuery
 from sightline.index.filters import Filter
 from sightline.index.ranking import CANDIDATES
-from sightline.likeness import DuplicateKind
+from sightline.likeness import Alike
 from sightline_api.collapsing import CollapsedHit, collapsed_page
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import Gateway
@@ -96,7 +96,7 @@ def _found(
     gateway: Gateway,
     collection: str,
     wanted: SearchQuery,
-    collapse: Literal["none"] | DuplicateKind,
+    collapse: Literal["none"] | Alike,
     depth: int,
 ) -> Sequence[CollapsedHit]:
     if collapse == "none":

@@ -1,7 +1,8 @@
-"""When two pictures are duplicates of one another, beside those of the same bytes, which are one point."""
+"""When two pictures are duplicates of one another."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,16 @@ SHAPE_TOLERANCE = 1.1
 
 
 class DuplicateKind(StrEnum):
-    """How two pictures are alike: as copies that look the same, or in what they show, by their vectors."""
+    """How two files or pictures are alike: in their bytes, as copies that look the same, or in what they
+    show, by their vectors. Files of the same bytes are one point with several sources."""
 
+    EXACT = "exact"
     PERCEPTUAL = "perceptual"
     SEMANTIC = "semantic"
+
+
+Alike: TypeAlias = Literal["perceptual", "semantic"]
+"""The kinds of duplicates that are points of their own."""
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,12 @@ def test_copies_are_those_with_few_bits_turned_and_the_same_shape() -> None:
     narrow = list(index.copies([Look(originals[number], 1.3) for number in asked]))
     cropped = list(index.copies([Look(originals[number], 1.43) for number in asked]))
 
-    assert near == [[str(number)] for number in asked]
+    # Graphs find nearly all.
+    assert np.mean([found == [str(number)] for found, number in zip(near, asked, strict=True)]) >= 0.97
+    assert all(found in ([], [str(number)]) for found, number in zip(near, asked, strict=True))
     assert far == [[] for _ in asked]
     assert narrow == [[] for _ in asked]
-    assert cropped == [[str(number)] for number in asked]
+    assert np.mean([found == [str(number)] for found, number in zip(cropped, asked, strict=True)]) >= 0.97
 
 
 def test_nothing_and_one() -> None:

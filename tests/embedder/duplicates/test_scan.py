@@ -15,7 +15,7 @@ from sightline.identity import point_id
 from sightline.index import CollectionSpec, Point
 from sightline.index.edge.client import EdgeClient
 from sightline.likeness import DuplicateKind
-from sightline.payload import INDEXED_FIELDS, Payload
+from sightline.payload import INDEXED_FIELDS, Payload, Source
 from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.ledger import Ledger
@@ -26,6 +26,7 @@ SPACE = "model@0123456789abcdef"
 COLLECTION = "images"
 ORIGINALS = 400
 COPIED_EVERY = 4
+FILED_TWICE_EVERY = 50
 ASKED = DuplicatesSource()
 
 
@@ -52,7 +53,9 @@ def points(make_payload: Callable[..., Payload]) -> list[Point]:
     def add(vector: np.ndarray, bits: np.ndarray | None) -> None:
         sha256 = f"{len(made):064x}"
         digest = None if bits is None else bits.tobytes().hex()
-        payload = make_payload(sha256=sha256, perceptual_hash=digest, width=400, height=300)
+        files = 1 + (len(made) % FILED_TWICE_EVERY == 0)
+        sources = {str(file): Source(kind="folder", uri=f"file:///{sha256}-{file}") for file in range(files)}
+        payload = make_payload(sha256=sha256, perceptual_hash=digest, width=400, height=300, sources=sources)
         unit = (vector / np.linalg.norm(vector)).astype(np.float32)
         made.append(Point(point_id(sha256), unit, payload))
 
@@ -87,6 +90,8 @@ def found(redis: Redis, kind: DuplicateKind) -> set[frozenset[str]]:
 
 
 def expected(points: list[Point], kind: DuplicateKind) -> set[frozenset[str]]:
+    if kind is DuplicateKind.EXACT:
+        return {frozenset({point.id}) for point in points if len(point.payload.sources) > 1}
     first = ORIGINALS if kind is DuplicateKind.PERCEPTUAL else ORIGINALS + ORIGINALS // COPIED_EVERY
     return {
         frozenset({points[number].id, points[first + copy].id})
@@ -143,7 +148,7 @@ def test_a_scan_takes_the_place_of_an_earlier_one(
     assert before is not None
     assert after is not None
     assert before.groups[DuplicateKind.PERCEPTUAL] == ORIGINALS // COPIED_EVERY
-    assert after.groups == dict.fromkeys(DuplicateKind, 0)
+    assert after.groups == {"exact": ORIGINALS // FILED_TWICE_EVERY, "perceptual": 0, "semantic": 0}
     assert after.computed_at > before.computed_at
     assert found(redis, DuplicateKind.SEMANTIC) == set()
 

@@ -43,7 +43,8 @@ class ScanRequest(BaseModel):
 class DuplicateGroup(BaseModel):
     """Pictures that are duplicates of one another, the one of most pixels first.
 
-    `size` is how many there were at the scan; of large groups the first 100 are shown.
+    `size` is how many there were at the scan; of large groups the first 100 are shown. Files of the same
+    bytes are one picture, whose `sources` they are.
     """
 
     size: int
@@ -96,7 +97,8 @@ def list_duplicates(
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: str | None = None,
 ) -> DuplicateGroups:
-    """The groups that the latest scan found: `perceptual` look the same, `semantic` show the same."""
+    """The groups that the latest scan found: `exact` are the same bytes, `perceptual` look the same,
+    `semantic` show the same."""
     latest = gateway.duplicates.latest(collection)
     asked = ["duplicates", collection, kind, latest.job if latest else None]
     start = int(read_cursor(cursor, asked)) if cursor else 0
@@ -118,7 +120,13 @@ def _present(gateway: GatewayDep, collection: str, groups: Sequence[Sequence[str
         DuplicateGroup.of(ids, [points[one] for one in some if one in points], collection)
         for ids, some in zip(groups, shown, strict=True)
     ]
-    return [group for group in made if len(group.images) > 1]
+    return [group for group in made if _has_duplicates(group)]
+
+
+def _has_duplicates(group: DuplicateGroup) -> bool:
+    return len(group.images) > 1 or any(
+        len(image.sources) > 1 for image in group.images[:1] if group.size == 1
+    )
 
 
 def _quality(point: StoredPoint) -> tuple[int, int, str]:

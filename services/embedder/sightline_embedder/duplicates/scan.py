@@ -1,8 +1,9 @@
 """A scan of a collection for duplicates.
 
-Every picture is looked up once, page by page: its nearest others by vector in the index, and the copies among
-the pictures before it by perceptual hash. Neither compares all with all. Pages are steps of planning, so that
-any embedder can go on after a crash; the groups are made and published with the last.
+Every picture is looked at once, page by page: how many files it comes from, its nearest others by vector in
+the index, and the copies among the pictures before it by perceptual hash. Nothing compares all with all.
+Pages are steps of planning, so that any embedder can go on after a crash; the groups are made and published
+with the last.
 """
 
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,7 @@ class DuplicateScan:
             self._see_again(job.request.collection, looks, cursor)
         while True:
             points, following = self._page(job.request.collection, cursor)
+            self._duplicates.add_pairs(job.id, DuplicateKind.EXACT, _same_bytes(points))
             self._duplicates.add_pairs(job.id, DuplicateKind.PERCEPTUAL, _copies(looks, points))
             self._duplicates.add_pairs(job.id, DuplicateKind.SEMANTIC, self._alike(job, asked, points))
             if following is None:
@@ -80,6 +82,10 @@ class DuplicateScan:
             return  # Published before a crash, when the pairs were forgotten.
         groups = {kind: groups_of(self._duplicates.pairs(job.id, kind)) for kind in DuplicateKind}
         self._duplicates.publish(job.request.collection, job.id, groups, datetime.now(UTC))
+
+
+def _same_bytes(points: Sequence[StoredPoint]) -> Iterator[Pair]:
+    return ((point.id, point.id) for point in points if len(point.payload.sources) > 1)
 
 
 def _copies(looks: LookIndex, points: Sequence[StoredPoint]) -> Iterator[Pair]:

@@ -16,7 +16,7 @@ _PAIRS_AT_ONCE = 1000
 _SEPARATOR = " "
 
 Pair: TypeAlias = tuple[str, str]
-"""The ids of two points that are duplicates of one another."""
+"""The ids of two points that are duplicates of one another; of one and the same, if its files are."""
 
 
 class LatestScan(BaseModel):

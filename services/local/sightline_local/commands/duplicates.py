@@ -13,8 +13,8 @@ from sightline_local.commands.output import print_json, print_table, source_name
 def duplicates(
     scan: Annotated[bool, typer.Option("--scan", help="Look for duplicates first, and wait.")] = False,
     kind: Annotated[
-        Literal["perceptual", "semantic"],
-        typer.Option(help="perceptual: look the same; semantic: show the same."),
+        Literal["exact", "perceptual", "semantic"],
+        typer.Option(help="exact: the same bytes; perceptual: look the same; semantic: show the same."),
     ] = "perceptual",
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many groups.")] = 20,
     collection: Collection = None,
@@ -37,9 +37,10 @@ def _print_groups(found: Any) -> None:
         Console(stderr=True).print("No scan has been made: sightline duplicates --scan")
         return
     rows = [
-        (str(number), source_name(image["sources"]), f"{image['width']}x{image['height']}", image["id"])
+        (str(number), source_name([source]), f"{image['width']}x{image['height']}", image["id"])
         for number, group in enumerate(found["items"], 1)
         for image in group["images"]
+        for source in image["sources"]
     ]
     print_table(("group", "picture", "size", "id"), rows)
     Console(stderr=True).print(
