@@ -20,6 +20,8 @@ from sightline.index.edge.client import EdgeClient
 from sightline.settings import Settings
 from sightline_api.app import create_app
 
+sys.path.append(str(Path(__file__).parent))
+
 
 @pytest.fixture(scope="session")
 def index_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

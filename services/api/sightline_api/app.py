@@ -17,6 +17,7 @@ from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.gateway import Gateway, open_gateway
 from sightline_api.ingest_models import MAX_INGEST_BYTES
 from sightline_api.metrics import Metrics
+from sightline_api.problem_document import PROBLEM_RESPONSES
 from sightline_api.problems import install_problem_handlers
 from sightline_api.recall_monitor import recall_monitored
 from sightline_api.request_id import RequestIdMiddleware
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         version=version("sightline-api"),
         description="Search pictures by words, by another picture, or by likeness.",
         lifespan=lifespan,
+        responses=PROBLEM_RESPONSES,
     )
     app.state.metrics = measured
     install_problem_handlers(app)

@@ -80,7 +80,24 @@ class IngestRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"source": {"kind": "folder", "path": "/photos"}, "tags": ["holiday"]}]
+            "examples": [
+                {"source": {"kind": "folder", "path": "/photos", "sync": True}, "tags": ["holiday"]},
+                {
+                    "source": {
+                        "kind": "urls",
+                        "items": [{"url": "https://example.com/cup.jpg", "metadata": {"sku": "A-17"}}],
+                    }
+                },
+                {"source": {"kind": "archive", "path": "/photos/2024.zip"}, "on_duplicate": "update"},
+                {"source": {"kind": "bucket", "url": "s3://photos/2024/"}, "metadata": {"shop": 1}},
+                {
+                    "source": {
+                        "kind": "manifest",
+                        "url": "https://example.com/pictures.parquet",
+                        "image_column": "link",
+                    }
+                },
+            ]
         },
     )
 
@@ -94,6 +111,8 @@ class IngestRequest(BaseModel):
 class RetryRequest(BaseModel):
     """Which failures to try again: those for one reason, or all."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "fetch_timeout"}, {}]}
+    )
 
     reason: FailureReason | None = None

@@ -11,9 +11,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from sightline import errors
+from sightline_api.problem_document import MEDIA_TYPE, Problem
 from sightline_api.request_id import request_id
 
-MEDIA_TYPE = "application/problem+json"
 _log = structlog.get_logger(__name__)
 
 
@@ -72,15 +72,16 @@ def problem(
     **more: Any,
 ) -> JSONResponse:
     """A problem document; `code` is stable, `detail` is for people."""
-    body = {
-        "type": f"urn:sightline:problem:{code}",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "code": code,
-        "request_id": request_id(request),
-    }
-    return JSONResponse(body | more, status_code=status, headers=headers, media_type=MEDIA_TYPE)
+    document = Problem(
+        type=f"urn:sightline:problem:{code}",
+        title=status.phrase,
+        status=status.value,
+        detail=detail,
+        code=code,
+        request_id=request_id(request),
+        **more,
+    )
+    return JSONResponse(document.model_dump(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def _on_sightline_error(request: Request, error: Exception) -> JSONResponse:

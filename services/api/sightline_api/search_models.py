@@ -1,5 +1,6 @@
 """What searches take and give."""
 
+import json
 from typing import Annotated, Any, Literal, Self, TypeAlias
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from sightline.likeness import Alike
 from sightline.pictures.box import Box
 from sightline.settings import CollectionName
 from sightline_api.base64_picture import Base64Picture
+from sightline_api.example_values import IMAGE_ID, PICTURE_BASE64, TREE_JSON
 from sightline_api.images import Image
 
 MAX_PARTS = 32
@@ -42,7 +44,7 @@ def _box(value: Any) -> Any:
 
 
 Weight = Annotated[float, Field(ge=-100, le=100, allow_inf_nan=False)]
-Limit = Annotated[int, Field(ge=1, le=200)]
+Limit = Annotated[int, Field(ge=1, le=200, examples=[20])]
 BoxOfPicture = Annotated[
     Box,
     BeforeValidator(_box),
@@ -58,7 +60,9 @@ BoxOfPicture = Annotated[
     ),
 ]
 Strategy: TypeAlias = Literal["sum", "best_score"]
-MinRelevance = Annotated[float | None, Field(ge=0, le=1, description="leave hits of less relevance out")]
+MinRelevance = Annotated[
+    float | None, Field(ge=0, le=1, description="leave hits of less relevance out", examples=[0.5])
+]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 
 
@@ -67,6 +71,7 @@ Lang = Annotated[
     Field(
         pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$",
         description="language of the text, as `de` or `pt-BR`; without it, it is detected",
+        examples=["en"],
     ),
 ]
 
@@ -126,7 +131,21 @@ class SearchRequest(BaseModel):
                     "query": [{"text": "a red bicycle"}, {"text": "people", "weight": -0.5}],
                     "filter": {"field": "format", "eq": "jpeg"},
                     "limit": 5,
-                }
+                },
+                {
+                    "query": [
+                        {"image_id": IMAGE_ID, "box": [0.1, 0.1, 0.6, 0.9]},
+                        {"text": "a teapot", "weight": 0.5},
+                    ],
+                    "filter": json.loads(TREE_JSON),
+                    "min_relevance": 0.5,
+                    "explain": True,
+                },
+                {"query": [{"image_base64": PICTURE_BASE64}], "diversity": 0.5, "exact": True},
+                {
+                    "query": [{"image_id": IMAGE_ID}, {"text": "a cat"}, {"text": "a dog", "weight": -1}],
+                    "strategy": "best_score",
+                },
             ]
         },
     )

@@ -56,6 +56,18 @@ OPENAPI_BODY: dict[str, Any] = {
                     },
                 },
                 "encoding": {"tags": {"style": "form", "explode": True}},
+                "examples": {
+                    "plain": {"summary": "a picture", "value": {"files": ["coffee.png"]}},
+                    "described": {
+                        "summary": "two pictures with tags, each with metadata of its own",
+                        "value": {
+                            "files": ["coffee.png", "rocket.jpg"],
+                            "tags": ["holiday", "beach"],
+                            "metadata": '[{"sku": "A-17"}, {"sku": "B-4"}]',
+                            "on_duplicate": "update",
+                        },
+                    },
+                },
             }
         },
     }

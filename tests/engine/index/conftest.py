@@ -25,6 +25,8 @@ from sightline.index.server.engine import QdrantServer
 from sightline.index.server.index import ServerIndex
 from sightline.payload import FieldType, FirstIndexed, Payload, indexed_fields
 
+sys.path.append(str(Path(__file__).parent))
+
 DIMENSION = 16
 SPACE = "space-a"
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sightline.settings import CollectionName
 from sightline_api.base64_picture import Base64Picture
+from sightline_api.example_values import IMAGE_ID, PICTURE_BASE64
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.languages import ENGLISH, UNDETERMINED, is_english
 from sightline_api.search_models import ImageIdPart, Lang, Text
@@ -28,10 +29,8 @@ class ClassifyRequest(BaseModel):
         extra="forbid",
         json_schema_extra={
             "examples": [
-                {
-                    "image_id": "047c4241-354e-521b-88e8-16c8f5f75518",
-                    "labels": ["a cat", "a cup of coffee", "a rocket"],
-                }
+                {"image_id": IMAGE_ID, "labels": ["a cat", "a cup of coffee", "a rocket"]},
+                {"image_base64": PICTURE_BASE64, "labels": ["red", "blue"], "template": "a {} wall"},
             ]
         },
     )

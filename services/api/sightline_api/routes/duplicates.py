@@ -19,7 +19,7 @@ from sightline_api.gateway import GatewayDep
 from sightline_api.images import Image
 from sightline_api.ingesting import job_answer, start_job
 from sightline_api.job_resource import JobResource
-from sightline_api.parameters import CollectionDep, WaitDep
+from sightline_api.parameters import CollectionDep, Cursor, WaitDep
 
 router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
 
@@ -94,8 +94,8 @@ def list_duplicates(
     gateway: GatewayDep,
     collection: CollectionDep,
     kind: DuplicateKind = DuplicateKind.PERCEPTUAL,
-    limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=100, examples=[20])] = 20,
+    cursor: Cursor = None,
 ) -> DuplicateGroups:
     """The groups that the latest scan found: `exact` are the same bytes, `perceptual` look the same,
     `semantic` show the same."""

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import NotFound
 from sightline_api.base64_picture import Base64Picture
+from sightline_api.example_values import PICTURE_BASE64
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.search_models import Text
 from sightline_api.text_vectors import TextInLanguage
@@ -31,7 +32,14 @@ class ImageInput(BaseModel):
 class EmbeddingsRequest(BaseModel):
     """Texts and pictures to embed; `model` may be left out, or must name the one in use."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["a cat", "a dog"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"input": ["a cat", "a dog"]},
+                {"input": ["a cat", {"image_base64": PICTURE_BASE64}], "encoding_format": "base64"},
+            ]
+        }
+    )
 
     input: Text | Annotated[list[Text | ImageInput], Field(min_length=1, max_length=MAX_INPUTS)]
     model: str | None = None

@@ -34,9 +34,14 @@ def count_values(
     filter: FilterDep,
     field: Annotated[
         str,
-        Query(pattern=FIELD_PATTERN, max_length=200, description="a field of texts, whole numbers or bools"),
+        Query(
+            pattern=FIELD_PATTERN,
+            max_length=200,
+            description="a field of texts, whole numbers or bools",
+            examples=["tags", "width"],
+        ),
     ],
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 50,
+    limit: Annotated[int, Query(ge=1, le=1_000, examples=[50])] = 50,
 ) -> Facets:
     """Values of an indexed field among the pictures that match a filter, with exact counts."""
     found = gateway.index.facet(collection, field, limit=limit + 1, filter=filter)

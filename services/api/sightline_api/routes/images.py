@@ -1,7 +1,7 @@
 """Stored pictures: look, browse, describe, delete."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -13,16 +13,29 @@ from sightline.identity import point_id
 from sightline.index import SortKey, StoredPoint
 from sightline.settings import CollectionName
 from sightline_api.cursors import make_cursor, read_cursor
+from sightline_api.example_values import IMAGE_SHA256
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.images import Image
 from sightline_api.originals import CONTENT_TYPES, web_original
-from sightline_api.parameters import CollectionDep, FilterDep
+from sightline_api.parameters import CollectionDep, Cursor, FilterDep, ImageId
 from sightline_api.picture_details import Metadata, Tags
 from sightline_api.search_models import ImageIdPart, Limit, MinRelevance, SearchResponse
 from sightline_api.searching import search_parts
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 
+_BYTES = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+_THUMBNAIL: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The picture small, as WebP.", "content": {"image/webp": _BYTES}},
+    304: {"description": "The one in hand, of the `ETag` that `If-None-Match` names, is still right."},
+}
+_ORIGINAL: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The bytes of the picture.",
+        "content": dict.fromkeys(sorted(CONTENT_TYPES.values()), _BYTES),
+    },
+    307: {"description": "To where on the web the picture came from."},
+}
 # A picture's bytes never change under its id, so its thumbnail never does.
 _IMMUTABLE = {"Cache-Control": "private, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
@@ -33,7 +46,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class KnownRequest(BaseModel):
     """Hashes of pictures that a client is about to upload."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"sha256": [IMAGE_SHA256, "0" * 64]}]}
+    )
 
     sha256: Annotated[list[Sha256], Field(max_length=10_000)]
     collection: CollectionName | None = None
@@ -48,7 +63,10 @@ class KnownResponse(BaseModel):
 class ImageChange(BaseModel):
     """What to replace of a picture's description; what is left out stays."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"tags": ["holiday", "beach"], "metadata": {"sku": "A-17"}}]},
+    )
 
     tags: Tags | None = None
     metadata: Metadata | None = None
@@ -67,7 +85,7 @@ def browse_images(
     collection: CollectionDep,
     filter: FilterDep,
     sort: SortKey = "-sort_at",
-    cursor: str | None = None,
+    cursor: Cursor = None,
     limit: Limit = 50,
 ) -> ImageList:
     """Pictures in order of time; `sort_at` is the time taken, else the file's, else of indexing."""
@@ -90,13 +108,15 @@ def known_images(gateway: GatewayDep, body: KnownRequest) -> KnownResponse:
 
 
 @router.get("/{image_id}")
-def get_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> Image:
+def get_image(gateway: GatewayDep, collection: CollectionDep, image_id: ImageId) -> Image:
     """One picture."""
     return Image.of(_point(gateway, collection, image_id), collection)
 
 
 @router.patch("/{image_id}")
-def change_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID, body: ImageChange) -> Image:
+def change_image(
+    gateway: GatewayDep, collection: CollectionDep, image_id: ImageId, body: ImageChange
+) -> Image:
     """Replace the tags of a picture, or its metadata, or both."""
     given = {"tags": body.tags, "metadata": body.metadata}
     if changes := {name: value for name, value in given.items() if value is not None}:
@@ -105,7 +125,7 @@ def change_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID,
 
 
 @router.delete("/{image_id}", status_code=HTTPStatus.NO_CONTENT)
-def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> None:
+def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: ImageId) -> None:
     """Forget a picture: its point, thumbnail and uploaded copy. Files in folders are not touched.
 
     A batch that has it in hand at this moment takes it back too.
@@ -116,9 +136,9 @@ def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: UUID)
     gateway.media.delete(collection, point.id, point.payload.sha256)
 
 
-@router.get("/{image_id}/thumbnail")
+@router.get("/{image_id}/thumbnail", response_class=Response, responses=_THUMBNAIL)
 def get_thumbnail(
-    gateway: GatewayDep, collection: CollectionDep, image_id: UUID, request: Request
+    gateway: GatewayDep, collection: CollectionDep, image_id: ImageId, request: Request
 ) -> Response:
     """The picture small, as WebP."""
     etag = f'"{image_id}"'
@@ -129,8 +149,8 @@ def get_thumbnail(
     return Response(data, media_type="image/webp", headers=headers)
 
 
-@router.get("/{image_id}/original")
-def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: UUID) -> Response:
+@router.get("/{image_id}/original", response_class=Response, responses=_ORIGINAL)
+def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: ImageId) -> Response:
     """The bytes the picture was indexed from; of a picture from the web, a redirect to where it was."""
     point = _point(gateway, collection, image_id)
     try:
@@ -149,10 +169,10 @@ def similar_images(
     gateway: GatewayDep,
     collection: CollectionDep,
     filter: FilterDep,
-    image_id: UUID,
+    image_id: ImageId,
     limit: Limit = 20,
     min_relevance: MinRelevance = None,
-    cursor: str | None = None,
+    cursor: Cursor = None,
 ) -> SearchResponse:
     """Pictures like this one, without itself; needs no encoding."""
     part = ImageIdPart(image_id=image_id)

@@ -1,7 +1,7 @@
 """Pictures come in: uploads, sources, and what failed of an earlier job."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio.to_thread
 from fastapi import APIRouter, Body, Request, Response
@@ -14,15 +14,25 @@ from sightline_api.idempotency import RequestKeyDep
 from sightline_api.ingest_models import IngestRequest, RetryRequest
 from sightline_api.ingesting import job_answer, recorded_source, start_job
 from sightline_api.job_resource import JobResource
-from sightline_api.parameters import CollectionDep, WaitDep
+from sightline_api.parameters import CollectionDep, JobId, WaitDep
 from sightline_api.retrying import failed_pictures, retry_of
 from sightline_api.upload_form import OPENAPI_BODY
 from sightline_api.uploads import received_upload
 
 router = APIRouter(prefix="/v1", route_class=AdmittingRoute)
 
+_ENDED: dict[int | str, dict[str, Any]] = {
+    200: {"model": JobResource, "description": "The job, which ended within `Prefer: wait`."}
+}
 
-@router.post("/images", status_code=HTTPStatus.ACCEPTED, tags=["ingest"], openapi_extra=OPENAPI_BODY)
+
+@router.post(
+    "/images",
+    status_code=HTTPStatus.ACCEPTED,
+    tags=["ingest"],
+    openapi_extra=OPENAPI_BODY,
+    responses=_ENDED,
+)
 async def upload_images(
     request: Request,
     gateway: GatewayDep,
@@ -47,7 +57,7 @@ async def upload_images(
     return await job_answer(gateway, job, wait_s, response)
 
 
-@router.post("/ingest", status_code=HTTPStatus.ACCEPTED, tags=["ingest"])
+@router.post("/ingest", status_code=HTTPStatus.ACCEPTED, tags=["ingest"], responses=_ENDED)
 async def ingest(
     gateway: GatewayDep, key: RequestKeyDep, wait_s: WaitDep, response: Response, body: IngestRequest
 ) -> JobResource:
@@ -69,13 +79,13 @@ async def ingest(
     return await job_answer(gateway, job, wait_s, response)
 
 
-@router.post("/jobs/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, tags=["jobs"])
+@router.post("/jobs/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, tags=["jobs"], responses=_ENDED)
 async def retry_job(
     gateway: GatewayDep,
     key: RequestKeyDep,
     wait_s: WaitDep,
     response: Response,
-    job_id: str,
+    job_id: JobId,
     body: Annotated[RetryRequest, Body(default_factory=RetryRequest)],
 ) -> JobResource:
     """Try what failed in a job again, all or what failed for one reason: 202 with a new job."""

@@ -12,6 +12,7 @@ from sightline.queue.jobs import Failure, JobState
 from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import GatewayDep
 from sightline_api.job_resource import JobResource
+from sightline_api.parameters import Cursor, JobId
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -20,7 +21,7 @@ _EVENTS: dict[str, Any] = {
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
-PageSize = Annotated[int, Query(ge=1, le=1000)]
+PageSize = Annotated[int, Query(ge=1, le=1000, examples=[50])]
 
 
 class JobList(BaseModel):
@@ -54,7 +55,7 @@ class FailureList(BaseModel):
 
 @router.get("")
 def list_jobs(
-    gateway: GatewayDep, state: JobState | None = None, cursor: str | None = None, limit: PageSize = 50
+    gateway: GatewayDep, state: JobState | None = None, cursor: Cursor = None, limit: PageSize = 50
 ) -> JobList:
     """Jobs, newest first."""
     request = ["jobs", state]
@@ -68,13 +69,13 @@ def list_jobs(
 
 
 @router.get("/{job_id}")
-def get_job(gateway: GatewayDep, job_id: str) -> JobResource:
+def get_job(gateway: GatewayDep, job_id: JobId) -> JobResource:
     """One job as it stands."""
     return JobResource.of(gateway.ledger.job(job_id))
 
 
 @router.post("/{job_id}/cancel")
-def cancel_job(gateway: GatewayDep, job_id: str) -> JobResource:
+def cancel_job(gateway: GatewayDep, job_id: JobId) -> JobResource:
     """Index nothing more of a job; what is being indexed at this moment ends as it ends.
 
     A job that has ended stays as it is.
@@ -84,7 +85,7 @@ def cancel_job(gateway: GatewayDep, job_id: str) -> JobResource:
 
 
 @router.get("/{job_id}/events", response_class=EventSourceResponse, responses={200: _EVENTS})
-async def stream_job(gateway: GatewayDep, job_id: str) -> EventSourceResponse:
+async def stream_job(gateway: GatewayDep, job_id: JobId) -> EventSourceResponse:
     """The job as Server-Sent Events: `progress` now and at each change, `done` when it has ended."""
     return await gateway.job_events.stream(job_id)
 
@@ -92,9 +93,9 @@ async def stream_job(gateway: GatewayDep, job_id: str) -> EventSourceResponse:
 @router.get("/{job_id}/failures")
 def list_failures(
     gateway: GatewayDep,
-    job_id: str,
+    job_id: JobId,
     reason: FailureReason | None = None,
-    cursor: str | None = None,
+    cursor: Cursor = None,
     limit: PageSize = 100,
 ) -> FailureList:
     """The pictures of a job that were not indexed, each with its reason."""

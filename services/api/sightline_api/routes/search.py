@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from sightline.index.filters import parse_filter
+from sightline_api.example_values import QUERY, STEERED_QUERY, TREE_JSON
 from sightline_api.gateway import GatewayDep
 from sightline_api.grammar import parse_query
-from sightline_api.parameters import CollectionDep, FilterDep
+from sightline_api.parameters import CollectionDep, Cursor, FilterDep
 from sightline_api.search_models import (
     MAX_TEXT_CHARACTERS,
     ImageBytesPart,
@@ -25,7 +26,16 @@ from sightline_api.searching import search, search_parts
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 
-QueryText = Annotated[str, Query(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
+QueryText = Annotated[
+    str, Query(min_length=1, max_length=MAX_TEXT_CHARACTERS, examples=[QUERY, STEERED_QUERY])
+]
+_FORM_EXAMPLES = {
+    "alike": {"summary": "pictures like this one", "value": {"file": "coffee.png"}},
+    "alike, but": {
+        "summary": "and what words say, among those that match a filter",
+        "value": {"file": "coffee.png", "q": STEERED_QUERY, "weight": 0.7, "limit": 5, "filter": TREE_JSON},
+    },
+}
 
 
 @router.post("")
@@ -46,7 +56,7 @@ async def search_short(
     ] = "short",
     limit: Limit = 20,
     min_relevance: MinRelevance = None,
-    cursor: str | None = None,
+    cursor: Cursor = None,
 ) -> SearchResponse:
     """Search by words and "quoted phrases"; `-word` and `-"a phrase"` exclude."""
     parts = [TextPart(text=q, lang=lang)] if syntax == "plain" else parse_query(q, lang=lang)
@@ -64,7 +74,10 @@ async def search_short(
     )
 
 
-@router.post("/image")
+@router.post(
+    "/image",
+    openapi_extra={"requestBody": {"content": {"multipart/form-data": {"examples": _FORM_EXAMPLES}}}},
+)
 async def search_by_image(
     gateway: GatewayDep,
     collection: CollectionDep,

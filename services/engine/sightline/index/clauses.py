@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from sightline.index.filters import All, Condition, Filter, Not, Some, check_fields
-from sightline.index.geo import Area
+from sightline.index.geo import Area, open_boxes
 from sightline.index.values import moment
 from sightline.payload import FieldType
 
@@ -46,7 +46,8 @@ class WithinCircle(msgspec.Struct, frozen=True, tag=True):
 
 
 class WithinArea(msgspec.Struct, frozen=True, tag=True):
-    """The field is a place between two latitudes and two longitudes, `west` below `east`; in degrees."""
+    """The field is a place between two latitudes and two longitudes, in degrees, ends left out; with `west`
+    over `east` across longitude 180."""
 
     field: str
     south: float
@@ -136,10 +137,8 @@ def _condition(condition: Condition, kind: FieldType) -> Clause:
 
 
 def _area(field: str, area: Area) -> Clause:
-    if area.west <= area.east:
-        return WithinArea(field, area.south, area.north, area.west, area.east)
-    halves = ((area.west, 180.0), (-180.0, area.east))
-    return Either(tuple(WithinArea(field, area.south, area.north, west, east) for west, east in halves))
+    clauses = tuple(WithinArea(field, box.south, box.north, box.west, box.east) for box in open_boxes(area))
+    return clauses[0] if len(clauses) == 1 else Either(clauses)
 
 
 def _values(condition: Condition, kind: FieldType) -> Clause:
