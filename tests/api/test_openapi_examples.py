@@ -25,9 +25,9 @@ from sightline.queue.sources import Item, RecordedSource, SourceKind
 from sightline.settings import Settings
 from sightline_api import routes
 from sightline_api.app import create_app
-from sightline_api.example_values import IMAGE_ID, IMAGE_SHA256, JOB_ID
 from sightline_api.gateway import Gateway
-from sightline_api.problem_document import MEDIA_TYPE, Problem
+from sightline_api.http.example_values import IMAGE_ID, IMAGE_SHA256, JOB_ID
+from sightline_api.http.problem_document import MEDIA_TYPE, Problem
 
 DOCUMENT = create_app(Settings()).openapi()
 OPERATIONS = operations_of(DOCUMENT)

@@ -9,7 +9,7 @@ from sightline.logs import configure_logging
 from sightline.process import end_with_parent
 from sightline.settings import read_settings
 from sightline_api.app import create_app
-from sightline_api.binding import check_bind
+from sightline_api.http.binding import check_bind
 
 DRAIN_S = 25
 """At SIGTERM, requests in flight have this long to end: less than what Docker waits before it kills."""

@@ -12,16 +12,15 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from sightline.settings import Settings
 from sightline.waiting import await_services
-from sightline_api.access import RequireKey
-from sightline_api.body_limit import BodyLimitMiddleware
 from sightline_api.gateway import Gateway, open_gateway
-from sightline_api.ingest_models import MAX_INGEST_BYTES
-from sightline_api.metrics import Metrics
-from sightline_api.problem_document import PROBLEM_RESPONSES
-from sightline_api.problems import install_problem_handlers
-from sightline_api.recall_monitor import recall_monitored
-from sightline_api.request_id import RequestIdMiddleware
-from sightline_api.request_metrics import RequestMetricsMiddleware
+from sightline_api.http.access import RequireKey
+from sightline_api.http.body_limit import BodyLimitMiddleware
+from sightline_api.http.metrics import Metrics
+from sightline_api.http.problem_document import PROBLEM_RESPONSES
+from sightline_api.http.problems import install_problem_handlers
+from sightline_api.http.request_id import RequestIdMiddleware
+from sightline_api.http.request_metrics import RequestMetricsMiddleware
+from sightline_api.ingest.models import MAX_INGEST_BYTES
 from sightline_api.routes import (
     classify,
     duplicates,
@@ -34,6 +33,7 @@ from sightline_api.routes import (
     search,
     service,
 )
+from sightline_api.search.recall_monitor import recall_monitored
 
 _log = structlog.get_logger(__name__)
 

@@ -26,16 +26,16 @@ from sightline.queue.deletions import Deletions
 from sightline.queue.duplicates import Duplicates
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
-from sightline_api.backgrounds import Backgrounds
-from sightline_api.job_events import JobEvents
+from sightline_api.http.overload import BoundedThreads
+from sightline_api.jobs.events import JobEvents
 from sightline_api.originals import Originals
-from sightline_api.overload import BoundedThreads
-from sightline_api.picture_vectors import PictureVectors
-from sightline_api.query import QueryEncoder
-from sightline_api.query_sample import QuerySample
-from sightline_api.relevance import Relevance
-from sightline_api.text_cache import TextVectorCache
-from sightline_api.text_vectors import TextVectors
+from sightline_api.search.backgrounds import Backgrounds
+from sightline_api.search.picture_vectors import PictureVectors
+from sightline_api.search.query import QueryEncoder
+from sightline_api.search.query_sample import QuerySample
+from sightline_api.search.relevance import Relevance
+from sightline_api.search.text_cache import TextVectorCache
+from sightline_api.search.text_vectors import TextVectors
 
 _DECODE_PROCESSES = 1
 _SEARCH_THREADS = 32

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sightline.errors import SettingsError, SightlineError
 from sightline.settings import Settings
-from sightline_api.binding import check_bind
+from sightline_api.http.binding import check_bind
 from sightline_local.client import ApiClient
 from sightline_local.commands.index import start_jobs
 from sightline_local.commands.job_progress import follow_jobs

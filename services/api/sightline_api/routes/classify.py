@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sightline.settings import CollectionName
-from sightline_api.base64_picture import Base64Picture
-from sightline_api.example_values import IMAGE_ID, PICTURE_BASE64
 from sightline_api.gateway import Gateway, GatewayDep
-from sightline_api.languages import ENGLISH, UNDETERMINED, is_english
-from sightline_api.search_models import ImageIdPart, Lang, Text
-from sightline_api.text_vectors import TextInLanguage
+from sightline_api.http.base64_picture import Base64Picture
+from sightline_api.http.example_values import IMAGE_ID, PICTURE_BASE64
+from sightline_api.search.languages import ENGLISH, UNDETERMINED, is_english
+from sightline_api.search.models import ImageIdPart, Lang, Text
+from sightline_api.search.text_vectors import TextInLanguage
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

@@ -14,12 +14,12 @@ from sightline.likeness import DuplicateKind
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.sources import DuplicatesSource
 from sightline.settings import CollectionName
-from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import GatewayDep
+from sightline_api.http.cursors import make_cursor, read_cursor
+from sightline_api.http.parameters import CollectionDep, Cursor, WaitDep
 from sightline_api.images import Image
-from sightline_api.ingesting import job_answer, start_job
-from sightline_api.job_resource import JobResource
-from sightline_api.parameters import CollectionDep, Cursor, WaitDep
+from sightline_api.ingest.starting import job_answer, start_job
+from sightline_api.jobs.resource import JobResource
 
 router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
 

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import NotFound
-from sightline_api.base64_picture import Base64Picture
-from sightline_api.example_values import PICTURE_BASE64
 from sightline_api.gateway import Gateway, GatewayDep
-from sightline_api.search_models import Text
-from sightline_api.text_vectors import TextInLanguage
+from sightline_api.http.base64_picture import Base64Picture
+from sightline_api.http.example_values import PICTURE_BASE64
+from sightline_api.search.models import Text
+from sightline_api.search.text_vectors import TextInLanguage
 
 router = APIRouter(prefix="/v1", tags=["embeddings"])
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from sightline.index.filters import FIELD_PATTERN
 from sightline_api.gateway import GatewayDep
-from sightline_api.parameters import CollectionDep, FilterDep
+from sightline_api.http.parameters import CollectionDep, FilterDep
 
 router = APIRouter(prefix="/v1/facets", tags=["search"])
 

@@ -12,15 +12,15 @@ from sightline.errors import ImageNotFound, NotFound
 from sightline.identity import point_id
 from sightline.index import SortKey, StoredPoint
 from sightline.settings import CollectionName
-from sightline_api.cursors import make_cursor, read_cursor
-from sightline_api.example_values import IMAGE_SHA256
 from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.http.cursors import make_cursor, read_cursor
+from sightline_api.http.example_values import IMAGE_SHA256
+from sightline_api.http.parameters import CollectionDep, Cursor, FilterDep, ImageId
 from sightline_api.images import Image
+from sightline_api.ingest.picture_details import Metadata, Tags
 from sightline_api.originals import CONTENT_TYPES, web_original
-from sightline_api.parameters import CollectionDep, Cursor, FilterDep, ImageId
-from sightline_api.picture_details import Metadata, Tags
-from sightline_api.search_models import ImageIdPart, Limit, MinRelevance, SearchResponse
-from sightline_api.searching import search_parts
+from sightline_api.search.models import ImageIdPart, Limit, MinRelevance, SearchResponse
+from sightline_api.search.searching import search_parts
 
 router = APIRouter(prefix="/v1/images", tags=["images"])
 

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Body, Request, Response
 
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.sources import RecordedSource
-from sightline_api.admission import AdmittingRoute
 from sightline_api.gateway import GatewayDep
-from sightline_api.idempotency import RequestKeyDep
-from sightline_api.ingest_models import IngestRequest, RetryRequest
-from sightline_api.ingesting import job_answer, recorded_source, start_job
-from sightline_api.job_resource import JobResource
-from sightline_api.parameters import CollectionDep, JobId, WaitDep
-from sightline_api.retrying import failed_pictures, retry_of
-from sightline_api.upload_form import OPENAPI_BODY
-from sightline_api.uploads import received_upload
+from sightline_api.http.parameters import CollectionDep, JobId, WaitDep
+from sightline_api.ingest.admission import AdmittingRoute
+from sightline_api.ingest.idempotency import RequestKeyDep
+from sightline_api.ingest.models import IngestRequest, RetryRequest
+from sightline_api.ingest.retrying import failed_pictures, retry_of
+from sightline_api.ingest.starting import job_answer, recorded_source, start_job
+from sightline_api.ingest.upload_form import OPENAPI_BODY
+from sightline_api.ingest.uploads import received_upload
+from sightline_api.jobs.resource import JobResource
 
 router = APIRouter(prefix="/v1", route_class=AdmittingRoute)
 

@@ -9,10 +9,10 @@ from sse_starlette import EventSourceResponse
 
 from sightline.errors import FailureReason
 from sightline.queue.jobs import Failure, JobState
-from sightline_api.cursors import make_cursor, read_cursor
 from sightline_api.gateway import GatewayDep
-from sightline_api.job_resource import JobResource
-from sightline_api.parameters import Cursor, JobId
+from sightline_api.http.cursors import make_cursor, read_cursor
+from sightline_api.http.parameters import Cursor, JobId
+from sightline_api.jobs.resource import JobResource
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from sightline_api.access import RequireKey
-from sightline_api.metrics import CONTENT_TYPE, Metrics
+from sightline_api.http.access import RequireKey
+from sightline_api.http.metrics import CONTENT_TYPE, Metrics
 
 router = APIRouter(tags=["service"])
 

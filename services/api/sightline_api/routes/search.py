@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from sightline.index.filters import parse_filter
-from sightline_api.example_values import QUERY, STEERED_QUERY, TREE_JSON
 from sightline_api.gateway import GatewayDep
-from sightline_api.grammar import parse_query
-from sightline_api.parameters import CollectionDep, Cursor, FilterDep
-from sightline_api.search_models import (
+from sightline_api.http.example_values import QUERY, STEERED_QUERY, TREE_JSON
+from sightline_api.http.parameters import CollectionDep, Cursor, FilterDep
+from sightline_api.search.grammar import parse_query
+from sightline_api.search.models import (
     MAX_TEXT_CHARACTERS,
     ImageBytesPart,
     Lang,
@@ -22,7 +22,7 @@ from sightline_api.search_models import (
     TextPart,
     Weight,
 )
-from sightline_api.searching import search, search_parts
+from sightline_api.search.searching import search, search_parts
 
 router = APIRouter(prefix="/v1/search", tags=["search"])
 

@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 
 from sightline.encoder.artifact import Checks, Multilingual, Preprocessing
 from sightline.errors import SightlineError
-from sightline_api.access import RequireKey
 from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.http.access import RequireKey
 
 router = APIRouter(tags=["service"])
 

@@ -108,7 +108,9 @@ def similar(
 def _texts(text: str | None, lang: str | None, *, beside_others: bool) -> list[dict[str, Any]]:
     if text is None:
         return []
-    from sightline_api.grammar import parse_query  # not needed to search by pictures, and slow to import
+    from sightline_api.search.grammar import (
+        parse_query,  # not needed to search by pictures, and slow to import
+    )
 
     return [part.model_dump() for part in parse_query(text, beside_others=beside_others, lang=lang)]
 

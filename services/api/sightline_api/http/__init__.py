@@ -1,0 +1,1 @@
+"""What every route has in common: who may call, limits, errors, cursors, metrics."""

@@ -1,0 +1,47 @@
+"""Parameters that many routes share, each parsed by one dependency."""
+
+import re
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Header, Path, Query
+
+from sightline.index.filters import Filter, parse_filter
+from sightline.settings import CollectionName
+from sightline_api.gateway import GatewayDep
+from sightline_api.http.example_values import FILTER_JSON, IMAGE_ID, JOB_ID, TREE_JSON
+
+MAX_WAIT_S = 60.0
+_WAIT = re.compile(r"\bwait=(\d+)\b")
+
+
+async def _collection(
+    gateway: GatewayDep,
+    collection: Annotated[
+        CollectionName | None, Query(description="default: `images`", examples=["images"])
+    ] = None,
+) -> str:
+    return collection or gateway.settings.collection
+
+
+async def _filter(
+    filter: Annotated[
+        str | None,
+        Query(description="the filter tree as JSON in one string", examples=[FILTER_JSON, TREE_JSON]),
+    ] = None,
+) -> Filter | None:
+    return parse_filter(filter) if filter else None
+
+
+async def _wait_s(prefer: Annotated[str | None, Header(description="`wait=20`: seconds")] = None) -> float:
+    """RFC 7240's `wait`; 0 without it."""
+    match = _WAIT.search(prefer or "")
+    return min(float(match[1]), MAX_WAIT_S) if match else 0.0
+
+
+CollectionDep = Annotated[str, Depends(_collection)]
+FilterDep = Annotated[Filter | None, Depends(_filter)]
+ImageId = Annotated[UUID, Path(description="the id of a picture", examples=[IMAGE_ID])]
+JobId = Annotated[str, Path(description="the id of a job", examples=[JOB_ID])]
+Cursor = Annotated[str | None, Query(description="the `next_cursor` of the page before")]
+WaitDep = Annotated[float, Depends(_wait_s)]

@@ -1,0 +1,36 @@
+"""What failed in a job, as the pictures of another."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+from sightline.errors import FailureReason
+from sightline.queue.jobs import JobRequest
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import PictureRef, RecordedSource
+from sightline_api.http.problems import ApiError
+
+_PAGE = 500
+
+
+def retry_of(ledger: Ledger, job_id: str, reason: FailureReason | None) -> JobRequest:
+    """The request for a job of what failed, with the tags and all else that was asked for then.
+
+    Raises JobNotFound, and ApiError (409) for a job that goes on or in which nothing failed so.
+    """
+    job = ledger.job(job_id)
+    if not job.state.final:
+        detail = f"Job {job_id} is {job.state}. Wait until it has ended, or cancel it, and retry then."
+        raise ApiError(HTTPStatus.CONFLICT, "job_running", detail)
+    if not ledger.failures(job_id, reason=reason, after=-1, limit=1):
+        detail = f"No picture of job {job_id} failed{f' with reason {reason}' if reason else ''}."
+        raise ApiError(HTTPStatus.CONFLICT, "nothing_to_retry", detail)
+    return job.request.model_copy(update={"source": RecordedSource(kind="retry", retry_of=job_id)})
+
+
+def failed_pictures(ledger: Ledger, job_id: str, reason: FailureReason | None) -> Iterator[PictureRef]:
+    """The pictures of a job's failures, read page by page; what was refused when listed stays so."""
+    after = -1
+    while page := ledger.failures(job_id, reason=reason, after=after, limit=_PAGE):
+        for failure in page:
+            yield PictureRef(**failure.item.model_dump(exclude={"number"}))
+        after = page[-1].item.number
