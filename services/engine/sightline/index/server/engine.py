@@ -23,17 +23,15 @@ from sightline.index.clauses import Clause
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import CollectionRecord, Hit, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.server.filters import server_filter
-from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, SEARCH_EF, Tuning, VectorLayout
+from sightline.index.tuning import HNSW_EF_CONSTRUCT, HNSW_M, OVERSAMPLING, Tuning, VectorLayout
 from sightline.payload import FieldType
-from sightline.settings import Quantization
+from sightline.settings import SEARCH_EF, Quantization
 
 _SERVICE = "Qdrant"
 _SPACE = "sightline.space"
 _FIELD = "sightline.field."
 _OVERLOADED_OR_STARTING = frozenset({429, 502, 503, 504})
-_APPROXIMATE = models.SearchParams(
-    hnsw_ef=SEARCH_EF, quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
-)
+_BY_ORIGINALS = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 _EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 
 
@@ -202,15 +200,17 @@ class QdrantServer:
         limit: int,
         offset: int,
         exact: bool,
+        ef: int = SEARCH_EF,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The first points of a ranking."""
+        """The first points of a ranking; `ef` candidates are kept while the graph is walked."""
+        near = models.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS)
         with _translated(name):
             found = self._client.query_points(
                 name,
                 query=_query(ranking),
                 query_filter=server_filter(clause),
-                search_params=_EXACT if exact else _APPROXIMATE,
+                search_params=_EXACT if exact else near,
                 limit=limit,
                 offset=offset,
                 with_payload=True,
