@@ -24,7 +24,7 @@ $(VENV)/installed: constraints.txt $(MEMBERS:%=%/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@sh scripts/install-torch $(BIN)/python "$(TORCH_INDEX)"
 	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/embedder[int8]' \
-	  --editable 'services/local[samples]' \
+	  --editable 'services/local[plots,samples]' \
 	  ruff mypy pytest pytest-xdist hypothesis types-psutil 'moto[s3]' flask flask-cors
 	@touch $@
 
@@ -60,7 +60,7 @@ bench: $(VENV)/installed-bench
 	@$(BIN)/python -m bench $(BENCH)
 
 $(VENV)/installed-bench: $(VENV)/installed
-	@$(PIP) install --constraint constraints.txt matplotlib onnx onnxruntime
+	@$(PIP) install --constraint constraints.txt onnx onnxruntime
 	@touch $@
 
 clean:

@@ -106,6 +106,29 @@ def test_index_search_similar_and_jobs(stack: Any, pictures: Path) -> None:
     assert [failure["reason"] for failure in one["failures"]] == ["not_an_image"]
 
 
+def test_eval_finds_the_same_with_and_without_a_running_sightline(
+    stack: Any, tmp_path: Path, photo_folder: Path, starter_artifact: Path
+) -> None:
+    url = str(stack.api.base_url)
+    captions = {"chelsea.png": "a cat", "coffee.png": "a cup of coffee", "horse.png": "the moon"}
+    for name, caption in captions.items():
+        shutil.copyfile(photo_folder / name, tmp_path / name)
+        (tmp_path / name).with_suffix(".txt").write_text(caption)
+    from_json(sightline("index", str(tmp_path), "--collection", "captioned", "--json", url=url))
+
+    running = from_json(sightline("eval", str(tmp_path), "--collection", "captioned", "--json", url=url))
+    [row] = from_json(sightline("eval", str(tmp_path), "--model", str(starter_artifact), "--json"))["rows"]
+
+    assert row["model"] == running["model"]
+    figures = [
+        name for name in running if not name.endswith("_ms") and name not in ("model", "exact", "below")
+    ]
+    assert {"recall_at_1", "ndcg_at_10", "mrr", "relevance_precision", "relevance_kept"} <= set(figures)
+    assert {name: row[name] for name in figures} == {name: running[name] for name in figures}
+    assert running["mrr"] < 1
+    assert min(running["encode_ms"], running["index_ms"]) > 0
+
+
 def test_jobs_are_retried_followed_and_canceled(stack: Any, pictures: Path) -> None:
     url = str(stack.api.base_url)
     job = stack.ingest(pictures)

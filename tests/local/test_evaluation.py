@@ -1,8 +1,6 @@
-from typing import Any
-
 import pytest
 
-from sightline_local.evaluation import evaluate
+from sightline_local.evaluation import Answer, FoundPicture, evaluate
 from sightline_local.judged_queries import JudgedQuery, Wanted
 
 
@@ -10,16 +8,15 @@ def wanted(*names: str) -> tuple[Wanted, ...]:
     return tuple(Wanted(frozenset({name})) for name in names)
 
 
-def answer(*hits: tuple[str, float]) -> Any:
-    return {
-        "hits": [{"image": {"id": name, "sources": []}, "relevance": relevance} for name, relevance in hits]
-    }
+def answer(*found: tuple[str, float], encode_ms: float = 2.0) -> Answer:
+    pictures = [FoundPicture(frozenset({name}), relevance) for name, relevance in found]
+    return Answer(pictures, encode_ms, index_ms=1.0)
 
 
 ANSWERS = {
     "a cat": answer(("cat", 0.9), ("dog", 0.2)),
     "a dog": answer(("cat", 0.6), ("dog", 0.4)),
-    "a bird": answer(("cat", 0.1), ("dog", 0.1)),
+    "a bird": answer(("cat", 0.1), ("dog", 0.1), encode_ms=9.0),
 }
 QUERIES = [
     JudgedQuery("a cat", wanted("cat")),
@@ -37,6 +34,7 @@ def test_figures_are_means_over_the_queries() -> None:
     assert found.mrr == pytest.approx((1 + 1 / 2) / 3)
     assert found.relevance_precision == pytest.approx(1 / 2)
     assert found.relevance_kept == 1
+    assert (found.encode_ms, found.index_ms) == (2.0, 1.0)
     assert 0 <= found.p50_ms <= found.p95_ms
 
 

@@ -5,7 +5,7 @@ import pytest
 from sightline_local.errors import EvaluationError
 from sightline_local.judged_queries import read_judged_queries
 
-IMAGE = {"id": "one", "sources": [{"uri": "file:///photos/cat.jpg"}, {"uri": "upload:cat.jpg"}]}
+NAMES = {"one", "file:///photos/cat.jpg", "upload:cat.jpg"}
 
 
 def test_lines_name_pictures_by_id_or_source(tmp_path: Path) -> None:
@@ -19,20 +19,31 @@ def test_lines_name_pictures_by_id_or_source(tmp_path: Path) -> None:
     cat, pet, dog = read_judged_queries(file)
 
     assert [query.text for query in (cat, pet, dog)] == ["a cat", "a pet", "a dog"]
-    assert [query.grade_of(IMAGE) for query in (cat, pet, dog)] == [1.0, 3.0, 0.0]
+    assert [query.grade_of(NAMES) for query in (cat, pet, dog)] == [1.0, 3.0, 0.0]
 
 
 def test_captions_are_queries_for_the_pictures_that_have_them(tmp_path: Path) -> None:
     for name, caption in {"a.jpg": "a cat", "b.png": "a dog", "c.jpg": "a cat"}.items():
-        (tmp_path / name).write_bytes(b"")
+        (tmp_path / name).write_text(name)
         (tmp_path / name).with_suffix(".txt").write_text(caption)
 
     cat, dog = read_judged_queries(tmp_path)
 
     assert (cat.text, len(cat.wanted), dog.text) == ("a cat", 2, "a dog")
-    image = {"id": "x", "sources": [{"uri": (tmp_path / "c.jpg").resolve().as_uri()}]}
-    assert (cat.grade_of(image), dog.grade_of(image)) == (1.0, 0.0)
-    assert dog.grade_of({"id": "y", "sources": [{"uri": "upload:b.png"}]}) == 1.0
+    names = {"x", (tmp_path / "c.jpg").resolve().as_uri()}
+    assert (cat.grade_of(names), dog.grade_of(names)) == (1.0, 0.0)
+    assert dog.grade_of({"y", "upload:b.png"}) == 1.0
+
+
+def test_files_of_the_same_bytes_are_one_picture(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"the same")
+        (tmp_path / name).with_suffix(".txt").write_text("a cat")
+
+    [cat] = read_judged_queries(tmp_path)
+
+    assert len(cat.wanted) == 1
+    assert [cat.grade_of({f"upload:{name}"}) for name in ("a.jpg", "b.jpg")] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,14 @@ grades = st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.0]), min_size=1, max_size=10
 
 
 def test_recall_counts_what_was_to_be_had() -> None:
-    assert recall([1, 0, 1], [1, 1, 1, 1]) == pytest.approx(2 / 3)
-    assert recall([1, 0, 0], [1]) == 1
-    assert recall([], [1]) == 0
+    assert recall([1, 0, 1, 1], [1, 1, 1, 1], 3) == pytest.approx(2 / 3)
+    assert recall([1, 0, 0], [1], 3) == 1
+    assert recall([], [1], 3) == 0
+
+
+def test_recall_is_no_better_for_hits_that_are_not_there() -> None:
+    # A filter left one hit: three more of what was wanted have no place among the others.
+    assert recall([1], [1, 1, 1, 1], 10) == 1 / 4
 
 
 def test_the_reciprocal_rank_is_of_the_first_wanted_hit() -> None:

@@ -1,11 +1,8 @@
 """The embedded index, measured: an index process of its own, with random vectors in a temporary folder."""
 
-import os
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +18,12 @@ from sightline.index import CollectionSpec, Point, SearchQuery
 from sightline.index.edge.client import EdgeClient
 from sightline.index.edge.shard_folder import folder_bytes
 from sightline.payload import FieldType, FirstIndexed, Payload, Source
-from sightline.process import start_child
+from sightline_local.index_process import index_process
 
 _COLLECTION = "bench"
 _POINTS_AT_ONCE = 32
 _HITS = 20
-_START_S = 30.0
+_SETTINGS = {"SIGHTLINE_QUANTIZATION": "none", "SIGHTLINE_VECTORS_ON_DISK": "false"}
 _LOG = "wal"
 _STORED_ONLY = (f"/{_LOG}/", "/payload_storage/")
 """What the engine maps of these the system takes back when it needs the room; they are read from the disk."""
@@ -58,7 +55,7 @@ def measure_index(
     made = _random_points(manifest, points)
     with TemporaryDirectory(prefix="sightline-bench-") as place:
         folder = Path(place) / "index"
-        with _index_process(folder, Path(place) / "index.sock") as (process, index):
+        with index_process(folder, Path(place) / "index.sock", _SETTINGS) as (process, index):
             index.ensure_collection(
                 CollectionSpec(_COLLECTION, manifest.space, manifest.dimension, dict(fields))
             )
@@ -75,29 +72,6 @@ def measure_index(
     return IndexFigures(
         points, points / took_s, search_ms, max(empty, filled - points * memory), memory, disk
     )
-
-
-@contextmanager
-def _index_process(folder: Path, socket: Path) -> Iterator[tuple[psutil.Process, EdgeClient]]:
-    """An index process that builds and compresses nothing; flushed and ended afterwards."""
-    environment = os.environ | {
-        "SIGHTLINE_QUANTIZATION": "none",
-        "SIGHTLINE_VECTORS_ON_DISK": "false",
-        "SIGHTLINE_INDEX_REBUILD_POINTS": str(sys.maxsize),
-        "SIGHTLINE_LOG_LEVEL": "warning",
-    }
-    command = [sys.executable, "-m", "sightline.index.edge.process"]
-    pipe, held = os.pipe()
-    child: subprocess.Popen[bytes] | None = None
-    try:
-        child = start_child([*command, "--folder", str(folder), "--socket", str(socket)], environment, pipe)
-        with closing(EdgeClient(socket, patience_s=_START_S)) as client:
-            yield psutil.Process(child.pid), client
-    finally:
-        os.close(held)  # it ends, flushed, when this pipe is closed
-        if child is not None:
-            child.wait()
-        os.close(pipe)
 
 
 def _insert_s(index: EdgeClient, points: Sequence[Point]) -> float:

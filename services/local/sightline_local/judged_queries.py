@@ -1,11 +1,12 @@
 """Queries and what should be found by them: from a file of JSON lines, or from captioned pictures."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sightline.identity import sha256_of_file
 from sightline_embedder.models.captioned import captioned_files
 from sightline_local.errors import EvaluationError
 
@@ -25,9 +26,8 @@ class JudgedQuery:
     text: str
     wanted: tuple[Wanted, ...]
 
-    def grade_of(self, image: Any) -> float:
-        """The grade of an image resource of the API; 0 if it is not wanted."""
-        names = {image["id"], *(source["uri"] for source in image["sources"])}
+    def grade_of(self, names: Set[str]) -> float:
+        """The grade of a picture that goes by these names; 0 if it is not wanted."""
         return max((one.grade for one in self.wanted if one.names & names), default=0.0)
 
 
@@ -48,12 +48,20 @@ def read_judged_queries(path: Path) -> list[JudgedQuery]:
 
 
 def _of_folder(folder: Path) -> Iterator[JudgedQuery]:
-    by_caption: dict[str, list[Wanted]] = {}
+    by_caption: dict[str, dict[str, set[str]]] = {}
     for one in captioned_files(folder):
-        names = frozenset({one.path.resolve().as_uri(), f"upload:{one.path.name}"})
-        by_caption.setdefault(one.caption, []).append(Wanted(names))
-    for caption, wanted in by_caption.items():
-        yield JudgedQuery(caption, tuple(wanted))
+        # Files of the same bytes are one picture with several sources.
+        names = by_caption.setdefault(one.caption, {}).setdefault(_sha256_of(one.path), set())
+        names |= {one.path.resolve().as_uri(), f"upload:{one.path.name}"}
+    for caption, pictures in by_caption.items():
+        yield JudgedQuery(caption, tuple(Wanted(frozenset(names)) for names in pictures.values()))
+
+
+def _sha256_of(path: Path) -> str:
+    try:
+        return sha256_of_file(path)
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _of_file(path: Path) -> Iterator[JudgedQuery]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from math import log2
 
 
-def recall(grades: Sequence[float], ideal: Sequence[float]) -> float:
-    """The share of what was to be had that is there, out of as many as there are places."""
-    return sum(grade > 0 for grade in grades) / max(1, min(len(ideal), len(grades)))
+def recall(grades: Sequence[float], ideal: Sequence[float], k: int) -> float:
+    """The share of what was to be had that is among the first k hits, of no more than k."""
+    return sum(grade > 0 for grade in grades[:k]) / min(len(ideal), k)
 
 
 def reciprocal_rank(grades: Sequence[float]) -> float:

@@ -280,6 +280,16 @@ def _fill(index: VectorIndex, spec: CollectionSpec, make_payload: Callable[..., 
     index.insert(spec.name, points)
 
 
+def test_searches_keep_as_many_candidates_as_the_settings_say(settings: Settings) -> None:
+    with TestClient(create_app(settings.model_copy(update={"search_ef": 77}))) as client:
+        client.get("/readyz").raise_for_status()
+        client.get("/v1/search", params={"q": "a cat"}).raise_for_status()
+        gateway: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
+        asked = gateway.query_sample.take()
+        assert asked is not None
+        assert asked.query.ef == 77
+
+
 def test_turned_off_it_keeps_and_does_nothing(settings: Settings) -> None:
     before = len(monitoring())
     with TestClient(create_app(settings.model_copy(update={"recall_sample_s": 0.0}))) as client:

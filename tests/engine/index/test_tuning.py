@@ -12,7 +12,10 @@ def test_the_settings_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_QUANTIZATION", "int8")
     monkeypatch.setenv("SIGHTLINE_VECTORS_ON_DISK", "false")
     monkeypatch.setenv("SIGHTLINE_INDEX_REBUILD_POINTS", "7")
-    assert tuning_of(Settings()) == Tuning(INT8, vectors_on_disk=False, rebuild_points=7)
+    monkeypatch.setenv("SIGHTLINE_INDEX_FULL_SCAN_KB", "5")
+    assert tuning_of(Settings()) == Tuning(INT8, vectors_on_disk=False, rebuild_points=7, full_scan_kb=5)
+    monkeypatch.undo()
+    assert tuning_of(Settings()) == Tuning()
 
 
 @pytest.mark.parametrize(

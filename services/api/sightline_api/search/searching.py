@@ -46,6 +46,7 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
         filter=request.filter,
         exclude=query.image_ids,
         exact=request.exact,
+        ef=gateway.settings.search_ef,
         with_vectors=True,
         diversity=request.diversity,
         positives=query.positives if request.strategy == "best_score" else None,

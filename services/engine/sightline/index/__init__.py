@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sightline.index.filters import Filter
 from sightline.payload import FieldType, Payload, Source
+from sightline.settings import SEARCH_EF
 
 SortKey = Literal["sort_at", "-sort_at", "indexed_at", "-indexed_at"]
 """Orders of browsing; a leading minus means newest first."""
@@ -109,6 +110,8 @@ class SearchQuery:
     exclude: Sequence[str] = ()
     """Point ids left out of the result (pictures that are part of the query)."""
     exact: bool = False
+    ef: int = SEARCH_EF
+    """Candidates kept while the graph is walked, at least as many as points are asked for."""
     with_vectors: bool = False
     diversity: float = 0.0
     positives: NDArray[np.float32] | None = None

@@ -21,6 +21,7 @@ from sightline_local.commands.output import print_json
 
 FILES_PER_UPLOAD = 100
 _RETRY_S = 5.0
+_NO_COLLECTION = "collection_not_found"
 _NOT_READABLE = ("path_not_allowed", "folder_not_found")
 
 
@@ -139,5 +140,10 @@ def _pictures_of(path: Path) -> Iterator[Path]:
 def _without_known(api: ApiClient, files: Sequence[Path], collection: str | None) -> Sequence[Path]:
     hashes = {path: sha256_of_file(path) for path in files}
     body = {"sha256": list(hashes.values()), "collection": collection}
-    known = api.post("/v1/images/known", body)["known"]
+    try:
+        known = api.post("/v1/images/known", body)["known"]
+    except ApiFailure as error:
+        if error.code != _NO_COLLECTION:
+            raise
+        return files  # the upload makes it
     return [path for path, sha256 in hashes.items() if sha256 not in known]

@@ -283,6 +283,27 @@ def test_enough_points_start_a_build(
     assert folders(process) == []
 
 
+def test_a_search_by_few_candidates_misses_some_where_the_graph_is_walked(
+    process: Any, make_point: MakePoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_INDEX_FULL_SCAN_KB", "0")
+    process.start()
+    client = filled(process, make_point)
+    assert recall(client, make_point, ef=1) == 1.0  # there is no graph yet: all are compared
+    client.optimize("images")
+    settled(built(client))
+    assert recall(client, make_point, ef=1) < recall(client, make_point, ef=POINTS) == 1.0
+
+
+def recall(client: EdgeClient, make_point: MakePoint, ef: int) -> float:
+    found = 0
+    for number in range(50):
+        query = SearchQuery(make_point(POINTS + number).vector, "space-a", 10, ef=ef)
+        near, exact = (client.search("images", one) for one in (query, replace(query, exact=True)))
+        found += len({hit.id for hit in near} & {hit.id for hit in exact})
+    return found / 500
+
+
 def test_work_goes_on_during_a_build(process: Any, make_point: MakePoint) -> None:
     # Given every kind of change, made while the copy is built
     child = process.start()

@@ -99,10 +99,10 @@ def test_a_search_takes_more_and_scores_again_or_is_exact(exact: bool) -> None:
     client = Recording()
     index = made(client, Tuning(Quantization.INT8))
     client.asked.clear()
-    index.search("images", SearchQuery(np.ones(4, np.float32), "space-a", 3, exact=exact))
+    index.search("images", SearchQuery(np.ones(4, np.float32), "space-a", 3, exact=exact, ef=50))
     sent = client.asked[0]["search_params"].model_dump(exclude_unset=True)
     quantization = {"ignore": True} if exact else {"rescore": True, "oversampling": 4.0}
-    assert sent == {"quantization": quantization} | ({"exact": True} if exact else {"hnsw_ef": 400})
+    assert sent == {"quantization": quantization} | ({"exact": True} if exact else {"hnsw_ef": 50})
     index.close()
 
 

@@ -138,6 +138,7 @@ class EdgeClient:
             filter=_json(query.filter),
             exclude=known_ids(query.exclude),
             exact=query.exact,
+            ef=query.ef,
             with_vectors=query.with_vectors,
         )
         return [scored_point(hit) for hit in self._ask(request, wire.Hits).hits]

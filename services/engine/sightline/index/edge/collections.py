@@ -137,6 +137,7 @@ class EdgeCollections:
         filter: Filter | None,
         exclude: Sequence[str],
         exact: bool,
+        ef: int,
         with_vectors: bool,
     ) -> list[Hit]:
         """The first points of a ranking."""
@@ -147,7 +148,13 @@ class EdgeCollections:
             check_ranking(name, entry.dimension, ranking)
             clause = clause_of(filter, entry.fields, exclude=exclude)
             return shard.search(
-                ranking, clause, limit=limit, offset=offset, exact=exact, with_vectors=with_vectors
+                ranking,
+                clause,
+                limit=limit,
+                offset=offset,
+                exact=exact,
+                ef=ef,
+                with_vectors=with_vectors,
             )
 
         return self.shards.read(name, ask)

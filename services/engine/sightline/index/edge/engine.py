@@ -29,20 +29,16 @@ from sightline.index.tuning import (
     HNSW_M,
     NEIGHBOURS_EF,
     OVERSAMPLING,
-    SEARCH_EF,
+    SMALLEST_GRAPH_KB,
+    Tuning,
     VectorLayout,
 )
 from sightline.payload import FieldType
-from sightline.settings import Quantization
+from sightline.settings import SEARCH_EF, Quantization
 
 _EXACT = edge.SearchParams(exact=True, quantization=edge.QuantizationSearchParams(ignore=True))
-_APPROXIMATE = edge.SearchParams(
-    hnsw_ef=SEARCH_EF, quantization=edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
-)
 _NEIGHBOURS = edge.SearchParams(hnsw_ef=NEIGHBOURS_EF)
-_FULL_SCAN_KB = 10_000
-_INDEXING_KB = 1
-"""Less than the smallest segment worth asking for: whoever optimizes wants all vectors in the graph."""
+_BY_ORIGINALS = edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 _UNLIMITED_KB = 1 << 40
 
 
@@ -72,9 +68,14 @@ class EdgeShard:
         return shard
 
     @classmethod
-    def optimize(cls, folder: Path, dimension: int, layout: VectorLayout) -> None:
-        """Arrange a closed shard as `layout` says, with all its vectors in HNSW; holds the GIL for long."""
-        shard = edge.EdgeShard.load(str(folder), _config(dimension, layout))
+    def optimize(
+        cls, folder: Path, dimension: int, layout: VectorLayout, full_scan_kb: int = Tuning.full_scan_kb
+    ) -> None:
+        """Arrange a closed shard as `layout` says, with all its vectors in HNSW; holds the GIL for long.
+
+        A graph of no more than `full_scan_kb` KiB of vectors is not walked: all are compared.
+        """
+        shard = edge.EdgeShard.load(str(folder), _config(dimension, layout, full_scan_kb))
         shard.optimize()
         shard.close()
 
@@ -98,6 +99,7 @@ class EdgeShard:
         limit: int,
         offset: int,
         exact: bool,
+        ef: int = SEARCH_EF,
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The first points of a ranking."""
@@ -106,7 +108,7 @@ class EdgeShard:
             filter=edge_filter(clause),
             limit=limit,
             offset=offset,
-            params=_EXACT if exact else _APPROXIMATE,
+            params=_EXACT if exact else edge.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS),
             with_payload=True,
             with_vector=with_vectors,
         )
@@ -209,7 +211,7 @@ def _query(ranking: Ranking) -> edge.Query | edge.Mmr:
             return edge.Query.RecommendBestScore(edge.RecommendQuery(near, far))
 
 
-def _config(dimension: int, layout: VectorLayout) -> edge.EdgeConfig:
+def _config(dimension: int, layout: VectorLayout, full_scan_kb: int = Tuning.full_scan_kb) -> edge.EdgeConfig:
     vectors = edge.EdgeVectorParams(
         size=dimension,
         distance=edge.Distance.Cosine,
@@ -219,12 +221,12 @@ def _config(dimension: int, layout: VectorLayout) -> edge.EdgeConfig:
         vectors=vectors,
         payload_memory=edge.Memory.Cold,
         hnsw_config=edge.HnswIndexConfig(
-            m=HNSW_M, ef_construct=HNSW_EF_CONSTRUCT, full_scan_threshold=_FULL_SCAN_KB
+            m=HNSW_M, ef_construct=HNSW_EF_CONSTRUCT, full_scan_threshold=full_scan_kb
         ),
         quantization_config=_quantization(layout.quantization),
         # One segment: a search then walks one graph, however often it was built again.
         optimizers=edge.EdgeOptimizersConfig(
-            default_segment_number=1, max_segment_size=_UNLIMITED_KB, indexing_threshold=_INDEXING_KB
+            default_segment_number=1, max_segment_size=_UNLIMITED_KB, indexing_threshold=SMALLEST_GRAPH_KB
         ),
         wal_enabled=True,
     )

@@ -161,6 +161,7 @@ class IndexGrowth:
         assert entry.built is not None
         command = [sys.executable, "-m", "sightline.index.edge.shard_build", "--folder", str(folder)]
         command += ["--dimension", str(entry.dimension), "--quantization", entry.built.quantization]
+        command += ["--full-scan-kb", str(self._tuning.full_scan_kb)]
         command += ["--parent", str(os.getpid()), *(["--on-disk"] if entry.built.on_disk else [])]
         with self._starting:
             if self._stopping.is_set():

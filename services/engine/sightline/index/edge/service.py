@@ -86,6 +86,7 @@ class EdgeService:
                     filter=_filter(request.filter),
                     exclude=request.exclude,
                     exact=request.exact,
+                    ef=request.ef,
                     with_vectors=request.with_vectors,
                 )
                 return wire.Hits(hits)

@@ -9,6 +9,7 @@ from sightline.index.clauses import Clause
 from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount
 from sightline.payload import FieldType
+from sightline.settings import SEARCH_EF
 
 
 class InsertPoints(msgspec.Struct, frozen=True, tag=True):
@@ -87,9 +88,13 @@ class Shard(Protocol):
         limit: int,
         offset: int,
         exact: bool,
+        ef: int = SEARCH_EF,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The first points of a ranking; `exact` compares with every original vector."""
+        """The first points of a ranking; `exact` compares with every original vector.
+
+        `ef` is how many candidates are kept while the graph is walked.
+        """
 
     def neighbours(self, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:
         """The nearest other points of each of some points, best first."""

@@ -1,7 +1,7 @@
 """Builds HNSW on a shard that nobody has open, and ends. It works only in time that nobody else wants.
 
 python -m sightline.index.edge.shard_build --folder DIR --dimension N --quantization Q [--on-disk]
-    --parent PID
+    --full-scan-kb KIB --parent PID
 """
 
 import argparse
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--dimension", type=int, required=True)
     parser.add_argument("--quantization", type=Quantization, required=True)
     parser.add_argument("--on-disk", action="store_true", help="keep the original vectors out of memory")
+    parser.add_argument("--full-scan-kb", type=int, required=True, help="compare all up to this many KiB")
     parser.add_argument("--parent", type=int, required=True, help="end with this process (Linux)")
     options = parser.parse_args()
     os.nice(NICENESS)
@@ -35,7 +36,7 @@ def main() -> int:
     if os.getppid() != options.parent:
         return 1
     layout = VectorLayout(options.quantization, options.on_disk)
-    EdgeShard.optimize(options.folder, options.dimension, layout)
+    EdgeShard.optimize(options.folder, options.dimension, layout, options.full_scan_kb)
     return 0
 
 

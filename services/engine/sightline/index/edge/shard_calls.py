@@ -33,6 +33,7 @@ class Search(msgspec.Struct, tag=True):
     offset: int
     exact: bool
     with_vectors: bool
+    ef: int
 
 
 class FindNeighbours(msgspec.Struct, tag=True):

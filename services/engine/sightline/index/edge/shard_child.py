@@ -17,6 +17,7 @@ from sightline.index.edge.frames import MAX_LENGTH, receive_frame, send_frame
 from sightline.index.edge.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
 from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount
+from sightline.settings import SEARCH_EF
 
 STOP_TIMEOUT_S = 20.0
 _ATTEMPTS = 5
@@ -61,10 +62,11 @@ class ShardChild:
         limit: int,
         offset: int,
         exact: bool,
+        ef: int = SEARCH_EF,
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The first points of a ranking."""
-        call = calls.Search(ranking, clause, limit, offset, exact, with_vectors)
+        call = calls.Search(ranking, clause, limit, offset, exact, with_vectors, ef)
         return self._ask(call, calls.Ranked).hits
 
     def neighbours(self, ids: Sequence[str], limit: int) -> dict[str, list[NearPoint]]:

@@ -60,6 +60,7 @@ def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
                 limit=call.limit,
                 offset=call.offset,
                 exact=call.exact,
+                ef=call.ef,
                 with_vectors=call.with_vectors,
             )
             return calls.Ranked(hits)

@@ -10,6 +10,7 @@ from sightline.index import SortKey
 from sightline.index.ranking import Ranking
 from sightline.index.records import CollectionRecord, Hit, NearPoint, PointRecord, ValueCount
 from sightline.payload import FieldType
+from sightline.settings import SEARCH_EF
 
 
 class Ping(msgspec.Struct, tag=True):
@@ -93,6 +94,7 @@ class Search(msgspec.Struct, tag=True):
     exclude: list[str]
     exact: bool
     with_vectors: bool
+    ef: int = SEARCH_EF
 
 
 class FindNeighbours(msgspec.Struct, tag=True):

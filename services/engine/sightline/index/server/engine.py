@@ -36,21 +36,18 @@ from sightline.index.tuning import (
     HNSW_M,
     NEIGHBOURS_EF,
     OVERSAMPLING,
-    SEARCH_EF,
     Tuning,
     VectorLayout,
 )
 from sightline.payload import FieldType
-from sightline.settings import Quantization
+from sightline.settings import SEARCH_EF, Quantization
 
 _SERVICE = "Qdrant"
 _SPACE = "sightline.space"
 _FIELD = "sightline.field."
 _OVERLOADED_OR_STARTING = frozenset({429, 502, 503, 504})
 _NEIGHBOURS = models.SearchParams(hnsw_ef=NEIGHBOURS_EF)
-_APPROXIMATE = models.SearchParams(
-    hnsw_ef=SEARCH_EF, quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
-)
+_BY_ORIGINALS = models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
 _EXACT = models.SearchParams(exact=True, quantization=models.QuantizationSearchParams(ignore=True))
 
 
@@ -219,15 +216,17 @@ class QdrantServer:
         limit: int,
         offset: int,
         exact: bool,
+        ef: int = SEARCH_EF,
         with_vectors: bool = False,
     ) -> list[Hit]:
-        """The first points of a ranking."""
+        """The first points of a ranking; `ef` candidates are kept while the graph is walked."""
+        near = models.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS)
         with _translated(name):
             found = self._client.query_points(
                 name,
                 query=_query(ranking),
                 query_filter=server_filter(clause),
-                search_params=_EXACT if exact else _APPROXIMATE,
+                search_params=_EXACT if exact else near,
                 limit=limit,
                 offset=offset,
                 with_payload=True,

@@ -186,6 +186,7 @@ class ServerIndex:
             limit=query.limit,
             offset=query.offset,
             exact=query.exact,
+            ef=query.ef,
             with_vectors=query.with_vectors,
         )
         return [scored_point(hit) for hit in hits]
