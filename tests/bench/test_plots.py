@@ -1,10 +1,6 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-import pytest
-
-pytest.importorskip("matplotlib", reason="matplotlib, which `make bench` installs, is not here")
-
 from bench.plots import PLOTS, draw_plots
 from bench.results import Results
 

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.likeness import Look
+from sightline.look import Look
 from sightline_embedder.duplicates.look_index import LookIndex
 
 

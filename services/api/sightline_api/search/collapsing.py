@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.index import ScoredPoint, SearchQuery
-from sightline.likeness import PERCEPTUAL_BITS, SEMANTIC_COSINE, SHAPE_TOLERANCE, Alike, look_of
+from sightline.likeness import PERCEPTUAL_BITS, SEMANTIC_COSINE, SHAPE_TOLERANCE, Alike
+from sightline.look import look_of
 
 _HITS_FOR_ONE = 4
 """Hits looked at, at first, for each that is shown."""

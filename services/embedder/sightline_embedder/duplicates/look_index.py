@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import Index
 
-from sightline.likeness import SHAPE_TOLERANCE, Look
+from sightline.likeness import SHAPE_TOLERANCE
+from sightline.look import Look
 from sightline.pictures.perceptual_hash import HASH_BITS
 
 _NEAREST = 32

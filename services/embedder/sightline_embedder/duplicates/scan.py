@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from sightline.index import StoredPoint, VectorIndex
-from sightline.likeness import DuplicateKind, look_of
+from sightline.likeness import DuplicateKind
+from sightline.look import look_of
 from sightline.queue.duplicates import Duplicates, Pair
 from sightline.queue.jobs import Job
 from sightline.queue.sources import DuplicatesSource
