@@ -66,8 +66,8 @@ class Settings(BaseSettings):
     """Whether original vectors stay out of memory; unset, they do where they are quantized."""
     index_rebuild_points: Annotated[int, Field(ge=1)] = 20_000
     """An embedded index takes points into its graph when this many, and a fifth of it, are outside."""
-    index_full_scan_kb: Annotated[int, Field(ge=0)] = 10_000
-    """An embedded index compares all vectors of a graph that has no more KiB of them."""
+    index_full_scan_kb: Annotated[int, Field(ge=0)] = 40_000
+    """An embedded index compares all vectors that may be hits where they have no more KiB."""
     search_ef: Annotated[int, Field(ge=1, le=10_000)] = SEARCH_EF
     """Candidates a search keeps while it walks the graph."""
 

@@ -22,6 +22,7 @@ from sightline.index.edge.shard import (
     ShardClosed,
     ShardSize,
 )
+from sightline.index.places import few_places_match
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.tuning import (
@@ -103,6 +104,7 @@ class EdgeShard:
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The first points of a ranking."""
+        exact = exact or few_places_match(clause, self.count)
         request = edge.QueryRequest(
             query=_query(ranking),
             filter=edge_filter(clause),

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Self, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ from tenacity import (
 
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause
+from sightline.index.places import few_places_match
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import (
     CollectionRecord,
@@ -220,6 +222,7 @@ class QdrantServer:
         with_vectors: bool = False,
     ) -> list[Hit]:
         """The first points of a ranking; `ef` candidates are kept while the graph is walked."""
+        exact = exact or few_places_match(clause, partial(self.count, name))
         near = models.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS)
         with _translated(name):
             found = self._client.query_points(
