@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from sightline.payload import Payload
 
+HASH_BITS = 256
+
 
 @dataclass(frozen=True)
 class Look:

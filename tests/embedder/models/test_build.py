@@ -92,14 +92,19 @@ def test_precision_and_place_do_not_change_the_space(tiny_reference: Reference) 
 @pytest.mark.parametrize(
     "change",
     [
-        {"digest": "other weights"},
         {"tokenizer_json": '{"model": {"vocab": {}}}'},
-        {"text": TextHandling(context_tokens=77, padding="longest", pad_id=519, prompt="a photo of {}")},
+        {"handling": TextHandling(context_tokens=77, padding="longest", pad_id=519, prompt="a photo of {}")},
     ],
     ids=str,
 )
-def test_what_moves_vectors_changes_the_space(tiny_reference: Reference, change: dict[str, Any]) -> None:
-    assert space_id(replace(tiny_reference, **change)) != space_id(tiny_reference)
+def test_how_texts_are_read_changes_the_space(tiny_reference: Reference, change: dict[str, Any]) -> None:
+    other = replace(tiny_reference, texts=replace(tiny_reference.texts, **change))
+
+    assert space_id(other) != space_id(tiny_reference)
+
+
+def test_other_weights_change_the_space(tiny_reference: Reference) -> None:
+    assert space_id(replace(tiny_reference, digest="other weights")) != space_id(tiny_reference)
 
 
 def test_preprocessing_changes_the_space(tiny_reference: Reference) -> None:

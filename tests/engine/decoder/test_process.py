@@ -21,11 +21,11 @@ def test_what_a_taken_over_process_may_answer_is_refused(answer: bytes) -> None:
         unpack(answer)
 
 
-def answer_with(location: bytes = b"null") -> bytes:
+def answer_with(location: bytes = b"null", perceptual_hash: bytes = b"null") -> bytes:
     head = (
         b'{"format": "png", "width": 1, "height": 1, "bytes": 1, "taken_at": null, "camera": null, '
-        b'"location": %b, "shape": [1, 224, 224, 3], "has_thumbnail": false}'
-    ) % location
+        b'"location": %b, "shape": [1, 224, 224, 3], "has_thumbnail": false, "perceptual_hash": %b}'
+    ) % (location, perceptual_hash)
     return len(head).to_bytes(4, "big") + head + bytes(224 * 224 * 3)
 
 
@@ -33,6 +33,15 @@ def answer_with(location: bytes = b"null") -> bytes:
 def test_a_place_that_is_none_is_refused(location: bytes) -> None:
     with pytest.raises((ValueError, TypeError)):
         unpack(answer_with(location))
+
+
+@pytest.mark.parametrize(
+    "spoilt", [b'"ab"', b'"%b"' % (b"x" * 64), b'"%b"' % (b"A" * 64), b"7", b"[]", b'""']
+)
+def test_a_hash_that_is_none_is_refused(spoilt: bytes) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        unpack(answer_with(perceptual_hash=spoilt))
+    assert unpack(answer_with(perceptual_hash=b'"%b"' % (b"0a" * 32))).perceptual_hash == "0a" * 32
 
 
 def test_pixels_that_are_missing_are_refused() -> None:

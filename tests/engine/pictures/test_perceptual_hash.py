@@ -7,7 +7,8 @@ from PIL import Image, ImageEnhance
 from skimage import data as skimage_data
 
 from sightline.likeness import PERCEPTUAL_BITS
-from sightline.pictures.perceptual_hash import HASH_BITS, perceptual_hash
+from sightline.look import HASH_BITS
+from sightline.pictures.perceptual_hash import perceptual_hash
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png", "motorcycle_left.png", "coins.png")
 

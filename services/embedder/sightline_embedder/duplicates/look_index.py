@@ -8,8 +8,7 @@ from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import Index
 
 from sightline.likeness import SHAPE_TOLERANCE
-from sightline.look import Look
-from sightline.pictures.perceptual_hash import HASH_BITS
+from sightline.look import HASH_BITS, Look
 
 _NEAREST = 32
 """Copies that are looked for of one picture. A picture with more is found by what it shares with them."""

@@ -8,6 +8,7 @@ import ctypes
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -24,12 +25,14 @@ import numpy as np
 from sightline.decoder.memory import MemoryBudget, return_large_blocks
 from sightline.decoder.task import Decoded, DecodePlan, Wanted
 from sightline.errors import BadPicture, FailureReason
+from sightline.look import HASH_BITS
 from sightline.pictures import PictureInfo, register_decoders
 from sightline.pictures.exif import Location
 
 READY = b"ready"
 _PR_SET_PDEATHSIG = 1
 _LENGTH_BYTES = 4
+_HASH = f"[0-9a-f]{{{HASH_BITS // 4}}}"
 
 Decode = Callable[[bytes, DecodePlan, Wanted], Decoded]
 
@@ -130,8 +133,14 @@ def unpack(answer: bytes) -> Decoded:
         info=info,
         views=views,
         thumbnail=answer[start + views.size :] if head["has_thumbnail"] else None,
-        perceptual_hash=head["perceptual_hash"],
+        perceptual_hash=_checked_hash(head["perceptual_hash"]),
     )
+
+
+def _checked_hash(digits: str | None) -> str | None:
+    if digits is not None and re.fullmatch(_HASH, digits) is None:
+        raise ValueError("the perceptual hash is none")
+    return digits
 
 
 def _silence_decoders() -> None:

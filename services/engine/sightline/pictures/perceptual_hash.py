@@ -1,11 +1,14 @@
 """The hash of how a picture looks, by which copies of it are told; the one door to imagehash."""
 
+from math import isqrt
+
 import imagehash
 import scipy.fftpack  # noqa: F401  # imagehash imports it with its first hash, when memory is bounded
 from PIL import Image
 
-HASH_SIDE = 16
-HASH_BITS = HASH_SIDE * HASH_SIDE
+from sightline.look import HASH_BITS
+
+_HASH_SIDE = isqrt(HASH_BITS)
 _SEEN_SIDE = 128
 
 
@@ -18,4 +21,4 @@ def perceptual_hash(image: Image.Image) -> str:
     """
     # reducing_gap 1: whole-number box averaging first, then bilinear over the rest.
     seen = image.resize((_SEEN_SIDE, _SEEN_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0)
-    return str(imagehash.phash(seen, hash_size=HASH_SIDE))
+    return str(imagehash.phash(seen, hash_size=_HASH_SIDE))
