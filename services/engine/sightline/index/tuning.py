@@ -20,6 +20,10 @@ the same time.
 """
 SCANNED_POINTS = 20_000
 """Where no more points match a filter by place, a search compares all of them."""
+FILTERED_EF_FACTOR = 1.5
+"""Under a filter that half of 100,000 points match, and half of the queries' surroundings do not, 400
+candidates find 97.7 % of the nearest and 600 find 99.0 %, for one to three milliseconds more.
+"""
 GROWTH_SHARE = 0.2
 
 

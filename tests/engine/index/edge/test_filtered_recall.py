@@ -16,7 +16,7 @@ from filtered_pictures import FILTERS, KINDS, SHARES, SPACE, Asked, Pictures, id
 from numpy.typing import NDArray
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
-from sightline.index import CollectionSpec, SearchQuery, places
+from sightline.index import CollectionSpec, SearchQuery, filtered_search
 from sightline.index.clauses import clause_of
 from sightline.index.edge.engine import EdgeShard
 from sightline.index.edge.shard import InsertPoints
@@ -62,7 +62,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
     held = Pictures.of(FEW_POINTS, FEW_DIMENSIONS, seed=1)
     few = SCANNED_POINTS * FEW_POINTS // POINTS
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(places, "SCANNED_POINTS", few)
+        patch.setattr(filtered_search, "SCANNED_POINTS", few)
         shard = EdgeShard.create(folder, FEW_DIMENSIONS, FIELDS, VectorLayout())
         shard.apply([InsertPoints([point_record(held.point(row)) for row in range(FEW_POINTS)])])
         shard.close()

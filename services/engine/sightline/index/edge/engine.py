@@ -22,7 +22,7 @@ from sightline.index.edge.shard import (
     ShardClosed,
     ShardSize,
 )
-from sightline.index.places import few_places_match
+from sightline.index.filtered_search import candidates, few_places_match
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount, vector_bytes, vector_of
 from sightline.index.tuning import (
@@ -110,7 +110,7 @@ class EdgeShard:
             filter=edge_filter(clause),
             limit=limit,
             offset=offset,
-            params=_EXACT if exact else edge.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS),
+            params=_EXACT if exact else _walking(candidates(ef, clause)),
             with_payload=True,
             with_vector=with_vectors,
         )
@@ -211,6 +211,10 @@ def _query(ranking: Ranking) -> edge.Query | edge.Mmr:
         case BestScore(positives, negatives):
             near, far = ([vector_of(one).tolist() for one in some] for some in (positives, negatives))
             return edge.Query.RecommendBestScore(edge.RecommendQuery(near, far))
+
+
+def _walking(ef: int) -> edge.SearchParams:
+    return edge.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS)
 
 
 def _config(dimension: int, layout: VectorLayout, full_scan_kb: int = Tuning.full_scan_kb) -> edge.EdgeConfig:

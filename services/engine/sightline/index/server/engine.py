@@ -21,7 +21,7 @@ from tenacity import (
 
 from sightline.errors import BadRequest, CollectionNotFound, Unavailable
 from sightline.index.clauses import Clause
-from sightline.index.places import few_places_match
+from sightline.index.filtered_search import candidates, few_places_match
 from sightline.index.ranking import CANDIDATES, BestScore, Diverse, Nearest, Ranking, best_score_of
 from sightline.index.records import (
     CollectionRecord,
@@ -223,7 +223,7 @@ class QdrantServer:
     ) -> list[Hit]:
         """The first points of a ranking; `ef` candidates are kept while the graph is walked."""
         exact = exact or few_places_match(clause, partial(self.count, name))
-        near = models.SearchParams(hnsw_ef=ef, quantization=_BY_ORIGINALS)
+        near = models.SearchParams(hnsw_ef=candidates(ef, clause), quantization=_BY_ORIGINALS)
         with _translated(name):
             found = self._client.query_points(
                 name,

@@ -1,4 +1,4 @@
-"""Which searches count what matches, to compare all of it where it is little."""
+"""Which searches count what matches, to compare all of it where it is little, and what others keep."""
 
 import json
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sightline.index.clauses import Clause, clause_of
+from sightline.index.filtered_search import candidates, few_places_match
 from sightline.index.filters import parse_filter
-from sightline.index.places import few_places_match
 from sightline.index.tuning import SCANNED_POINTS
 from sightline.payload import indexed_fields
 
@@ -42,3 +42,12 @@ def test_nothing_else_is_counted(filter: dict[str, Any] | None) -> None:
 
     parsed = None if filter is None else parse_filter(json.dumps(filter))
     assert not few_places_match(clause_of(parsed, indexed_fields({})), count)
+
+
+@pytest.mark.parametrize(
+    ("filter", "exclude", "kept"),
+    [(None, [], 400), (None, ["a", "b"], 400), (TAGGED, [], 600), (TAGGED, ["a"], 600)],
+)
+def test_a_filter_takes_more_candidates(filter: dict[str, Any] | None, exclude: list[str], kept: int) -> None:
+    parsed = None if filter is None else parse_filter(json.dumps(filter))
+    assert candidates(400, clause_of(parsed, indexed_fields({}), exclude=exclude)) == kept
