@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
+from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -57,7 +58,8 @@ def main() -> None:
             assignment: Assignment = connection.recv()
             _end_with(assignment.parent)
             register_decoders()
-            import_module("sightline.pictures.perceptual_hash")  # before memory is bounded
+            if find_spec("imagehash"):  # An embedder has it, and it is loaded before memory is bounded.
+                import_module("sightline.pictures.perceptual_hash")
             _leave_no_core_file()
             budget = MemoryBudget(assignment.memory_bytes)
             connection.send_bytes(READY)
