@@ -38,7 +38,7 @@ def sightline(*words: str, url: str | None = None, **environment: str) -> subpro
         [sys.executable, "-m", "sightline_local", *words],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=300,
         env={**os.environ, **environment},
         check=False,
     )
