@@ -8,8 +8,10 @@ from sightline.errors import SightlineError
 from sightline.logs import configure_logging
 from sightline.process import end_with_parent
 from sightline.settings import read_settings
+from sightline.tracing import open_tracer
 from sightline_api.app import create_app
 from sightline_api.http.binding import check_bind
+from sightline_api.http.connections import PatientConnection
 
 DRAIN_S = 25
 """At SIGTERM, requests in flight have this long to end: less than what Docker waits before it kills."""
@@ -22,7 +24,8 @@ def main() -> int:
         settings = read_settings()
         configure_logging(settings.log_level, "api")
         check_bind(settings)
-        app = create_app(settings)
+        tracer = open_tracer(settings, "sightline-api")
+        app = create_app(settings, tracer)
     except SightlineError as error:
         sys.stderr.write(f"sightline api: {error}\n")
         return 2
@@ -33,10 +36,12 @@ def main() -> int:
             port=settings.port,
             log_config=None,
             access_log=False,
+            http=PatientConnection,
             timeout_graceful_shutdown=DRAIN_S,
         )
     )
     server.run()
+    tracer.close()
     return 0 if server.started else 2
 
 

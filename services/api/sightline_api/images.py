@@ -1,9 +1,9 @@
 """The image resource: a point as the API shows it."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from sightline.index import ScoredPoint, StoredPoint
 from sightline.payload import GeoPoint, Source
@@ -15,29 +15,34 @@ class ImageModel(BaseModel):
     name: str
     space: str
     numerics: str
+    encoded_from: Annotated[Literal["thumbnail"] | None, Field(description="null: the original")] = None
 
 
 class Image(BaseModel):
     """A picture in a collection; width and height are those of the upright original.
 
-    `auto_tags` are those of SIGHTLINE_AUTO_TAGS that it shows. Camera and location are null unless
-    SIGHTLINE_EXIF_FIELDS asks for them and the picture says them.
+    `sha256` and `bytes` are null, and `format` is `unknown`, where only a vector was imported and nobody read
+    the picture; then `width` and `height` are null too unless its source said them.
+    `sort_at` is the time taken, else the file's, else that of indexing. `auto_tags` are those of
+    SIGHTLINE_AUTO_TAGS that it shows. Camera and location are null unless SIGHTLINE_EXIF_FIELDS asks for
+    them and the picture says them.
     """
 
     id: str
-    sha256: str
+    sha256: str | None
     sources: list[Source]
     tags: list[str]
     auto_tags: list[str]
     metadata: dict[str, Any]
     format: str
-    width: int
-    height: int
-    bytes: int
+    width: int | None
+    height: int | None
+    bytes: int | None
     taken_at: datetime | None
     camera: str | None
     location: GeoPoint | None
     indexed_at: datetime
+    sort_at: datetime
     thumbnail_url: str
     original_url: str
     model: ImageModel
@@ -63,7 +68,13 @@ class Image(BaseModel):
             camera=payload.camera,
             location=payload.location,
             indexed_at=payload.indexed_at,
+            sort_at=payload.sort_at,
             thumbnail_url=f"{below}/thumbnail?collection={collection}",
             original_url=f"{below}/original?collection={collection}",
-            model=ImageModel(name=payload.model, space=payload.space, numerics=payload.numerics),
+            model=ImageModel(
+                name=payload.model,
+                space=payload.space,
+                numerics=payload.numerics,
+                encoded_from=payload.encoded_from,
+            ),
         )

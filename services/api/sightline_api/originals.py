@@ -1,16 +1,23 @@
 """The bytes a picture was indexed from: the stored upload, or the file or object it was found in."""
 
+import os
+import stat
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
 from sightline.buckets import Buckets
-from sightline.errors import BadPicture, NotFound, Unavailable
+from sightline.errors import BadPicture, NotFound, OutsideRoots, Unavailable
 from sightline.file_uri import path_of
 from sightline.identity import sha256_of
 from sightline.index import StoredPoint
 from sightline.media import MediaStore
 from sightline.payload import Source
 from sightline.queue.sources import SourceKind
-from sightline.roots import within_roots
+from sightline.roots import open_within
 from sightline.settings import Settings
 
+UNKNOWN_TYPE = "application/octet-stream"
+"""Of a picture that was imported by its vector, and whose bytes came later."""
 CONTENT_TYPES = {
     "jpeg": "image/jpeg",
     "png": "image/png",
@@ -38,14 +45,17 @@ class Originals:
         only while they still are what was indexed: a point's sources are data, not permission. Raises
         NotFound where they are gone, and Unavailable where a storage that may have them does not answer.
         """
+        sha256 = point.payload.sha256
+        if sha256 is None:
+            raise NotFound(f"Image {point.id} was imported as a vector; nobody has read its original.")
         silent: Unavailable | None = None
         for source in point.payload.sources.values():
             try:
-                data = self._from_source(collection, point, source)
+                data = self._from_source(collection, sha256, source)
             except Unavailable as error:
                 silent = error
             else:
-                if data is not None and sha256_of(data) == point.payload.sha256:
+                if data is not None and sha256_of(data) == sha256:
                     return data
         if silent is not None:
             raise silent
@@ -53,20 +63,41 @@ class Originals:
             f"The original of image {point.id} was moved, changed or removed since it was indexed."
         )
 
-    def _from_source(self, collection: str, point: StoredPoint, source: Source) -> bytes | None:
+    def _from_source(self, collection: str, sha256: str, source: Source) -> bytes | None:
         try:
             match source.kind:
                 case SourceKind.UPLOAD | SourceKind.ARCHIVE:
-                    return self._media.read_original(collection, point.payload.sha256)
+                    return self._media.read_original(collection, sha256)
                 case SourceKind.BUCKET:
                     return self._buckets.read(source.uri, self._settings.max_picture_bytes).data
                 case SourceKind.FOLDER:
-                    path = path_of(source.uri)
-                    return path.read_bytes() if within_roots(path, self._settings.import_roots) else None
+                    return self._from_file(path_of(source.uri))
                 case _:
                     return None
-        except (OSError, NotFound, BadPicture):
+        except (OSError, ValueError, NotFound, BadPicture, OutsideRoots):
             return None
+
+    def _from_file(self, path: Path) -> bytes | None:
+        """The file, unless it became a pipe that nobody writes to, or one that would fill the memory."""
+        most = self._settings.max_picture_bytes
+        descriptor = open_within(path, self._settings.import_roots)
+        try:
+            about = os.fstat(descriptor)
+            if not stat.S_ISREG(about.st_mode) or about.st_size > most:
+                return None
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(most)
+        finally:
+            os.close(descriptor)
+
+
+def file_name(point: StoredPoint) -> str:
+    """What a download of the original is called: as it was where it was found, else by its id and format."""
+    for source in point.payload.sources.values():
+        place = urlsplit(source.uri)
+        if name := unquote(place.fragment or place.path).rsplit("/", 1)[-1]:
+            return name
+    return f"{point.id}.{point.payload.format}"
 
 
 def web_original(point: StoredPoint) -> str | None:

@@ -6,18 +6,31 @@ from threading import Lock
 import structlog
 from celery import Celery
 
-from sightline.errors import FailureReason, JobNotFound, SpaceMismatch, StorageFull, Unavailable
+from sightline.errors import (
+    CollectionNotFound,
+    FailureReason,
+    JobNotFound,
+    ModelError,
+    SpaceMismatch,
+    StorageFull,
+    Unavailable,
+)
 from sightline.identity import point_id
-from sightline.index import CollectionSpec, VectorIndex
+from sightline.index import CollectionSpec
 from sightline.media import MediaStore
 from sightline.media_room import check_room
 from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, BatchOutcome, Claim, Failure, Job, JobError
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch
-from sightline_embedder.errors import PointsGone
+from sightline.queue.sources import MigrationSource
+from sightline.served import ServedCollections
+from sightline_embedder.embedding import EmbeddingModel
+from sightline_embedder.errors import DestinationsChanged, PointsGone
 from sightline_embedder.indexing import BatchIndexer
+from sightline_embedder.migrating.batches import MigrationBatches
 from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
+from sightline_embedder.stages import Telemetry
 
 _log = structlog.get_logger(__name__)
 
@@ -46,16 +59,20 @@ class BatchRunner:
         ledger: Ledger,
         broker: Celery,
         indexer: BatchIndexer,
-        index: VectorIndex,
+        migrations: MigrationBatches,
+        served: ServedCollections[EmbeddingModel],
         spec: CollectionSpec,
         media: MediaStore,
         min_free_bytes: int,
+        telemetry: Telemetry,
         full_disk_patience_s: float = FULL_DISK_PATIENCE_S,
     ) -> None:
+        self._telemetry = telemetry
         self._ledger = ledger
         self._broker = broker
         self._indexer = indexer
-        self._index = index
+        self._migrations = migrations
+        self._served = served
         self._spec = spec
         self._media = media
         self._min_free_bytes = min_free_bytes
@@ -66,8 +83,8 @@ class BatchRunner:
     def run(self, job_id: str, batch_id: str) -> None:
         """Run a batch that has no outcome yet and set its outcome.
 
-        Raises Unavailable when a service is missing, SpaceMismatch when this embedder runs another
-        model than the collection, and BatchFailed on a defect: all of them mean again, later.
+        Raises Unavailable when a service is missing, ModelError when this embedder has not the model of
+        the collection, and BatchFailed on a defect: all of them mean again, later.
         """
         claim = self._ledger.claim(job_id, batch_id)
         if claim is None:
@@ -80,12 +97,15 @@ class BatchRunner:
         if claim.starts <= MAX_STARTS:
             outcome = self._attempt(job, claim)
         elif len(claim.batch.items) > 1:
-            self._split(job_id, claim.batch)
+            self._split(job, claim.batch)
             return
         else:
-            outcome = _given_up(claim)
-        self._ledger.set_outcome(job_id, batch_id, outcome)
-        self._discard_originals(job.request.collection, outcome)
+            outcome = self._give_up(job, claim)
+        with self._telemetry.tracer.span("record"):
+            is_first = self._ledger.set_outcome(job_id, batch_id, outcome)
+            self._discard_originals(job.request.collection, outcome)
+        if is_first:
+            self._telemetry.observer.outcome_recorded(outcome)
         _log.info(
             "batch_done",
             job_id=job_id,
@@ -101,6 +121,9 @@ class BatchRunner:
         try:
             check_room(self._media, self._min_free_bytes)
             self._patience.renew(job.id)
+            source = job.request.source
+            if isinstance(source, MigrationSource):
+                return self._migrations.run(job, source, batch)
             self._ensure_collection(job.request.collection)
             return self._indexer.run(job, batch)
         except StorageFull as error:
@@ -110,10 +133,12 @@ class BatchRunner:
             # Somebody must make room first: say so, and do not fill the queue with vain attempts.
             self._ledger.stop(job.id, JobError(code="storage_full", detail=str(error)))
             return BatchOutcome(indexed=0, unchanged=0, canceled=len(batch.items))
-        except (Unavailable, SpaceMismatch):
+        except (Unavailable, SpaceMismatch, ModelError):
             self._ledger.release(job.id, batch.id)
             raise
-        except PointsGone as error:
+        except (PointsGone, DestinationsChanged, CollectionNotFound) as error:
+            with self._lock:
+                self._ready_collections.discard(job.request.collection)
             self._ledger.release(job.id, batch.id)
             raise BatchFailed(str(error)) from error
         except Exception as error:
@@ -121,6 +146,12 @@ class BatchRunner:
             self._ledger.note_defect(job.id, batch.id, defect)
             _log.exception("batch_failed", job_id=job.id, batch_id=batch.id)
             raise BatchFailed(defect) from error
+
+    def _give_up(self, job: Job, claim: Claim) -> BatchOutcome:
+        source, outcome = job.request.source, _given_up(claim)
+        if not isinstance(source, MigrationSource):
+            return outcome
+        return self._migrations.give_up(source, claim.batch, outcome)
 
     def _discard_originals(self, collection: str, outcome: BatchOutcome) -> None:
         """Forget the stored copies of bytes that will never be a picture.
@@ -132,18 +163,16 @@ class BatchRunner:
             if sha256 is not None and failure.reason in _NEVER_A_PICTURE:
                 self._media.delete(collection, point_id(sha256), sha256)
 
-    def _split(self, job_id: str, batch: Batch) -> None:
-        _log.warning("batch_split", job_id=job_id, batch_id=batch.id, pictures=len(batch.items))
-        for half in self._ledger.split(job_id, batch):
-            send(self._broker, IndexBatch(job_id=job_id, batch_id=half.id))
+    def _split(self, job: Job, batch: Batch) -> None:
+        _log.warning("batch_split", job_id=job.id, batch_id=batch.id, pictures=len(batch.items))
+        for half in self._ledger.split(job.id, batch):
+            send(self._broker, IndexBatch(job_id=job.id, batch_id=half.id, origin=job.origin))
 
     def _ensure_collection(self, name: str) -> None:
         with self._lock:
             if name in self._ready_collections:
                 return
-        self._index.ensure_collection(
-            CollectionSpec(name, self._spec.space, self._spec.dimension, self._spec.fields)
-        )
+        self._served.ensure(CollectionSpec(name, self._spec.space, self._spec.dimension, self._spec.fields))
         with self._lock:
             self._ready_collections.add(name)
 

@@ -1,6 +1,7 @@
 """The end of a batch: points get what they lack, and say what became of the items."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from sightline.errors import ImageNotFound
 from sightline.identity import point_id, source_key
@@ -8,8 +9,9 @@ from sightline.index import StoredPoint, VectorIndex
 from sightline.media import MediaStore
 from sightline.payload import FirstIndexed, Source
 from sightline.queue.deletions import Deletions
-from sightline.queue.jobs import BatchOutcome, Failure, Job
+from sightline.queue.jobs import BatchOutcome, Failure, Job, made_at_of
 from sightline.queue.sources import Item
+from sightline.writing import PointWriter
 from sightline_embedder.errors import PointsGone
 from sightline_embedder.read_ahead import ReadPicture
 
@@ -17,8 +19,11 @@ from sightline_embedder.read_ahead import ReadPicture
 class BatchCompleter:
     """Completes the points of batches and counts. Safe to call from several threads."""
 
-    def __init__(self, index: VectorIndex, media: MediaStore, deletions: Deletions) -> None:
+    def __init__(
+        self, index: VectorIndex, writer: PointWriter, media: MediaStore, deletions: Deletions
+    ) -> None:
         self._index = index
+        self._writer = writer
         self._media = media
         self._deletions = deletions
 
@@ -36,7 +41,7 @@ class BatchCompleter:
         if job.request.on_duplicate == "update":
             gone |= self._update(job, read, stored)
         uploads = [point_id(one.item.sha256) for one in failures if one.item.sha256]
-        deleted = self._deletions.since(collection, ids + uploads, job.created_at)
+        deleted = self._deleted(job, ids + uploads)
         self._take_back(collection, read, deleted)
         gone -= deleted
         if gone:
@@ -53,6 +58,14 @@ class BatchCompleter:
             failures=tuple(failed),
         )
 
+    def _deleted(self, job: Job, ids: Sequence[str]) -> set[str]:
+        """What was deleted while it came in, but not what a later job has brought back since."""
+        collection = job.request.collection
+        times = self._deletions.times(collection, ids)
+        deleted = {one for one, at in times.items() if at > job.created_at}
+        back = self._index.retrieve(collection, list(deleted)) if deleted else {}
+        return {one for one in deleted if one not in back or not _is_later(back[one], times[one])}
+
     def _add_sources(
         self, collection: str, read: Sequence[ReadPicture], stored: Mapping[str, StoredPoint]
     ) -> set[str]:
@@ -64,7 +77,7 @@ class BatchCompleter:
                 missing.setdefault(one.point_id, {})[key] = one.source
         if not missing:
             return set()
-        self._index.add_sources(collection, missing)
+        self._writer.add_sources(collection, missing)
         return missing.keys() - self._index.retrieve(collection, list(missing)).keys()
 
     def _update(self, job: Job, read: Sequence[ReadPicture], stored: Mapping[str, StoredPoint]) -> set[str]:
@@ -78,7 +91,7 @@ class BatchCompleter:
             values = ({"tags": list(tags)} if tags else {}) | ({"metadata": metadata} if metadata else {})
             if values:
                 try:
-                    self._index.set_payload(job.request.collection, one.point_id, values)
+                    self._writer.set_payload(job.request.collection, one.point_id, values)
                 except ImageNotFound:
                     gone.add(one.point_id)
         return gone
@@ -86,7 +99,7 @@ class BatchCompleter:
     def _take_back(self, collection: str, read: Sequence[ReadPicture], deleted: set[str]) -> None:
         """Delete again what somebody deleted while it came in."""
         if deleted:
-            self._index.delete(collection, list(deleted))
+            self._writer.delete(collection, list(deleted))
         for one in read:
             if one.point_id in deleted:
                 self._media.delete(collection, one.point_id, one.sha256)
@@ -95,6 +108,12 @@ class BatchCompleter:
 def tags_of(job: Job, item: Item) -> tuple[str, ...]:
     """The tags of a job and of one of its items, each once."""
     return tuple(dict.fromkeys((*job.request.tags, *item.tags)))
+
+
+def _is_later(stored: StoredPoint, moment: datetime) -> bool:
+    """Whether the job that made a point was made after a moment; what was imported may be older."""
+    made_at = made_at_of(stored.payload.first_indexed.job)
+    return made_at is not None and made_at > moment
 
 
 def _made_by(stored: StoredPoint, job: Job, read: ReadPicture) -> bool:

@@ -12,6 +12,13 @@ class SourceError(SightlineError):
         self.detail = detail
 
 
+class DestinationsChanged(SightlineError):
+    """A migration began while a batch was written, and needs its pictures too: the batch is run again."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"A migration of collection '{collection}' began meanwhile; the batch is run again.")
+
+
 class PointsGone(SightlineError):
     """Points were removed while a batch wrote to them: the batch is to be run again."""
 

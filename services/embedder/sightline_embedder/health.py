@@ -8,8 +8,9 @@ time of the last message; `python -m sightline_embedder.health` judges it and en
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from celery import Celery, bootsteps
 from celery.signals import task_postrun, task_prerun
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 
 from sightline.errors import SightlineError
 from sightline.queue.connection import connect_redis
-from sightline.queue.messages import Queue
+from sightline.queue.messages import IndexBatch, Queue
 from sightline.settings import Settings, read_settings
 
 BEAT_S = 5.0
@@ -40,13 +41,42 @@ class Heartbeat:
         self._unfinished.write_text(str(self._last_message))
         self._unfinished.replace(self._path)
 
-    def note_message(self) -> None:
-        """A message was taken or finished."""
+    def note_taken(self) -> None:
+        """A message was taken."""
+        self._last_message = time.time()
+
+    def note_finished(self, *, is_batch: bool) -> None:  # noqa: ARG002
+        """A message was finished."""
         self._last_message = time.time()
 
 
-def send_heartbeat(broker: Celery, heartbeat: Heartbeat) -> None:
+class Beating(Protocol):
+    """Who wants to know how the consumer goes on."""
+
+    def beat(self) -> None:
+        """The consumer's loop turns."""
+
+    def note_taken(self) -> None:
+        """A message was taken."""
+
+    def note_finished(self, *, is_batch: bool) -> None:
+        """A message was finished: a batch, or a step of planning."""
+
+
+def send_heartbeats(broker: Celery, listeners: Sequence[Beating]) -> None:
     """Have the worker of this application beat from its consumer's loop; call before it starts."""
+
+    def beat() -> None:
+        for one in listeners:
+            one.beat()
+
+    def note_taken() -> None:
+        for one in listeners:
+            one.note_taken()
+
+    def note_finished(task: str) -> None:
+        for one in listeners:
+            one.note_finished(is_batch=task == IndexBatch.task)
 
     class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
         """Started again with the consumer after each loss of the connection."""
@@ -54,12 +84,12 @@ def send_heartbeat(broker: Celery, heartbeat: Heartbeat) -> None:
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:
-            heartbeat.beat()
-            parent.timer.call_repeatedly(BEAT_S, heartbeat.beat)
+            beat()
+            parent.timer.call_repeatedly(BEAT_S, beat)
 
     broker.steps["consumer"].add(Beat)
-    task_prerun.connect(lambda **_: heartbeat.note_message(), weak=False)
-    task_postrun.connect(lambda **_: heartbeat.note_message(), weak=False)
+    task_prerun.connect(lambda **_: note_taken(), weak=False)
+    task_postrun.connect(lambda task, **_: note_finished(task.name), weak=False)
 
 
 def find_fault(settings: Settings, now: float) -> str | None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sightline.decoder import Decoded, PictureDecoder
-from sightline.encoder import Encoder, Vectors
-from sightline.encoder.tagging import Tagger
-from sightline.errors import BadPicture
+from sightline.encoder import Vectors
+from sightline.errors import BadPicture, CollectionNotFound
 from sightline.identity import source_key
 from sightline.index import Point, VectorIndex
 from sightline.media import MediaStore
@@ -18,10 +18,15 @@ from sightline.queue.deletions import Deletions
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job
 from sightline.queue.sources import SourceKind
 from sightline.queue.sync_state import FileState
+from sightline.writing import PointWriter
 from sightline_embedder.completing import BatchCompleter, tags_of
+from sightline_embedder.embedding import Destination, Destinations, EmbeddingModel
+from sightline_embedder.errors import DestinationsChanged
+from sightline_embedder.migrating.carrying import carried, settle
 from sightline_embedder.read_ahead import ReadAhead, ReadPicture, failure_of
 from sightline_embedder.reading import PictureReader
 from sightline_embedder.recording import FileRecorder
+from sightline_embedder.stages import Stage, Telemetry
 
 
 @dataclass(frozen=True)
@@ -40,94 +45,140 @@ class BatchIndexer:
         *,
         reader: PictureReader,
         decoder: PictureDecoder,
-        encoder: Encoder,
-        tagger: Tagger | None,
+        destinations: Destinations,
+        writer: PointWriter,
         index: VectorIndex,
         media: MediaStore,
         deletions: Deletions,
         recorder: FileRecorder,
+        telemetry: Telemetry,
     ) -> None:
-        self._ahead = ReadAhead(reader, decoder, index)
-        self._encoder = encoder
-        self._tagger = tagger
+        self._ahead = ReadAhead(reader, decoder, index, telemetry)
+        self._telemetry = telemetry
+        self._destinations = destinations
         self._index = index
         self._media = media
-        self._completer = BatchCompleter(index, media, deletions)
+        self._completer = BatchCompleter(index, writer, media, deletions)
         self._recorder = recorder
 
     def run(self, job: Job, batch: Batch) -> BatchOutcome:
         """Index a batch and say what became of each item; doing it twice says the same.
 
-        Raises Unavailable when a service does not answer, and PointsGone when points were removed
-        meanwhile; no picture is blamed for that.
+        Raises Unavailable when a service does not answer, PointsGone when points were removed meanwhile, and
+        DestinationsChanged when a migration began; no picture is blamed for that.
         """
+        collection = job.request.collection
+        destinations = self._destinations.of(collection)
         failures: list[Failure] = []
         read: list[ReadPicture] = []
-        for one in self._ahead.read(job.request.collection, batch.items):
+        for one in self._ahead.read(collection, batch.items, destinations):
             if isinstance(one, Failure):
                 failures.append(one)
             else:
                 read.append(one)
-        failed_points = self._index_new(job, read, failures)
+        failed_points = self._index_new(job, read, failures, destinations)
+        if self._destinations.beyond(collection, destinations):
+            raise DestinationsChanged(collection)
         present = [one for one in read if one.point_id not in failed_points]
-        outcome = self._completer.outcome(job, present, failures)
-        files = [one for one in read if one.item.kind is SourceKind.FOLDER]
-        self._recorder.record(job, {one.item.uri: _state(one, failed_points) for one in files})
+        with self._telemetry.tracer.span("complete", {"pictures": len(present)}):
+            outcome = self._completer.outcome(job, present, failures)
+            files = [one for one in read if one.item.kind is SourceKind.FOLDER]
+            self._recorder.record(job, {one.item.uri: _state(one, failed_points) for one in files})
         return outcome
 
-    def _index_new(self, job: Job, read: Sequence[ReadPicture], failures: list[Failure]) -> set[str]:
+    def _index_new(
+        self,
+        job: Job,
+        read: Sequence[ReadPicture],
+        failures: list[Failure],
+        destinations: Sequence[Destination],
+    ) -> set[str]:
         """Encode and insert the new pictures; the ids of those that could not be decoded."""
         new: dict[str, _New] = {}
         failed: set[str] = set()
-        for one in read:
-            if one.decoding is None:
-                continue
+        decoding = [one for one in read if one.decoding is not None]
+        for one in decoding:
+            assert one.decoding is not None
             try:
                 new.setdefault(one.point_id, _New(one, one.decoding.result()))
             except BadPicture as error:
                 failures.append(failure_of(one.item, error))
                 failed.add(one.point_id)
+        if decoding:
+            facts = {"pictures": len(decoding), "failed": len(failed)}
+            self._telemetry.tracer.passed(Stage.DECODE.value, decoding[0].read_at_ns, facts)
         if new:
-            self._insert(job, list(new.values()))
+            live, *twins = destinations
+            self._insert(job, list(new.values()), live)
+            for place, twin in enumerate(twins):
+                self._insert_beside(list(new.values()), live, twin, place)
         return failed
 
-    def _insert(self, job: Job, new: Sequence[_New]) -> None:
+    def _insert(self, job: Job, new: Sequence[_New], live: Destination) -> None:
         collection = job.request.collection
-        vectors = self._encoder.encode_views(np.stack([one.decoded.views for one in new]))
-        for one in new:
-            if one.decoded.thumbnail is not None:
-                self._media.put_thumbnail(collection, one.read.point_id, one.decoded.thumbnail)
-        self._index.insert(collection, list(self._points(job, new, vectors)))
-
-    def _points(self, job: Job, new: Sequence[_New], vectors: Vectors) -> Iterator[Point]:
-        now = datetime.now(UTC)
-        manifest = self._encoder.manifest
-        auto_tags = self._tagger.tags(vectors) if self._tagger else [()] * len(new)
-        for one, vector, shown in zip(new, vectors, auto_tags, strict=True):
-            info, source = one.decoded.info, one.read.source
-            key = source_key(source.uri)
-            payload = Payload(
-                sha256=one.read.sha256,
-                space=manifest.space,
-                model=manifest.name,
-                numerics=self._encoder.numerics,
-                format=info.format,
-                width=info.width,
-                height=info.height,
-                bytes=info.bytes,
-                taken_at=info.taken_at,
-                camera=info.camera,
-                location=GeoPoint(lat=info.location.lat, lon=info.location.lon) if info.location else None,
-                perceptual_hash=one.decoded.perceptual_hash,
-                indexed_at=now,
-                sort_at=info.taken_at or source.modified_at or now,
-                tags=tags_of(job, one.read.item),
-                auto_tags=shown,
-                metadata=job.request.metadata | one.read.item.metadata,
-                sources={key: source},
-                first_indexed=FirstIndexed(job=job.id, source=key),
+        vectors = self._encoded(live.model, [one.decoded.views for one in new])
+        with self._telemetry.stage(Stage.THUMBNAIL, len(new)):
+            made = {one.read.point_id: one.decoded.thumbnail for one in new}
+            self._media.put_thumbnails(
+                collection, {key: data for key, data in made.items() if data is not None}
             )
-            yield Point(one.read.point_id, vector, payload)
+        with self._telemetry.stage(Stage.UPSERT, len(new)):
+            self._index.insert(live.version, list(_points(job, new, vectors, live.model)))
+
+    def _insert_beside(self, new: Sequence[_New], live: Destination, twin: Destination, place: int) -> None:
+        """Insert new pictures into the version that a migration keeps too, as the live one has them now."""
+        decoded = {one.read.point_id: one.decoded for one in new}
+        stored = self._index.retrieve(live.version, list(decoded))
+        if not stored:
+            return
+        vectors = self._encoded(twin.model, [decoded[one].other_views[place] for one in stored])
+        tags = twin.model.tags(vectors)
+        points = [
+            carried(one, vector, twin.model, shown)
+            for one, vector, shown in zip(stored.values(), vectors, tags, strict=True)
+        ]
+        try:
+            self._index.insert(twin.version, points)
+            settle(self._index, live.version, twin.version, list(stored))
+        except CollectionNotFound:
+            return  # The migration was aborted or finished meanwhile, and one version is gone.
+
+    def _encoded(self, model: EmbeddingModel, views: Sequence[NDArray[np.uint8]]) -> Vectors:
+        with self._telemetry.stage(Stage.ENCODE, len(views)):
+            vectors = model.encoder.encode_views(np.stack(views))
+        self._telemetry.observer.pictures_encoded(len(views))
+        return vectors
+
+
+def _points(job: Job, new: Sequence[_New], vectors: Vectors, model: EmbeddingModel) -> Iterator[Point]:
+    now = datetime.now(UTC)
+    manifest = model.encoder.manifest
+    auto_tags = model.tags(vectors)
+    for one, vector, shown in zip(new, vectors, auto_tags, strict=True):
+        info, source = one.decoded.info, one.read.source
+        key = source_key(source.uri)
+        payload = Payload(
+            sha256=one.read.sha256,
+            space=manifest.space,
+            model=manifest.name,
+            numerics=model.encoder.numerics,
+            format=info.format,
+            width=info.width,
+            height=info.height,
+            bytes=info.bytes,
+            taken_at=info.taken_at,
+            camera=info.camera,
+            location=GeoPoint(lat=info.location.lat, lon=info.location.lon) if info.location else None,
+            perceptual_hash=one.decoded.perceptual_hash,
+            indexed_at=now,
+            sort_at=info.taken_at or source.modified_at or now,
+            tags=tags_of(job, one.read.item),
+            auto_tags=shown,
+            metadata=job.request.metadata | one.read.item.metadata,
+            sources={key: source},
+            first_indexed=FirstIndexed(job=job.id, source=key),
+        )
+        yield Point(one.read.point_id, vector, payload)
 
 
 def _state(read: ReadPicture, failed_points: set[str]) -> FileState:

@@ -2,21 +2,24 @@
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import chain
 from threading import Lock
 
 import structlog
 from celery import Celery
 
-from sightline.errors import JobNotFound, StorageFull
+from sightline.errors import JobNotFound, MigrationRefused, StorageFull
 from sightline.queue.broker import send
-from sightline.queue.jobs import Batch, JobError, PlanState
+from sightline.queue.jobs import Batch, BatchOutcome, Failure, JobError, PlanState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob
-from sightline.queue.sources import DuplicatesSource, Item
+from sightline.queue.sources import DuplicatesSource, Item, MigrationSource
 from sightline_embedder.duplicates.scan import DuplicateScan
 from sightline_embedder.errors import SourceError
+from sightline_embedder.migrating.plan import MigrationPlan
 from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
+from sightline_embedder.portable.jobs import PortableSteps
 from sightline_embedder.recording import follows_folder
 from sightline_embedder.sources.opening import SourceOpener
 from sightline_embedder.steps import Step, batch_steps
@@ -43,6 +46,8 @@ class Planner:
         opener: SourceOpener,
         sync: FolderSync,
         scan: DuplicateScan,
+        migrations: MigrationPlan,
+        portable: PortableSteps,
         batch_pictures: int,
         batches_in_flight: int,
         planning_s: float = PLANNING_S,
@@ -53,6 +58,8 @@ class Planner:
         self._opener = opener
         self._sync = sync
         self._scan = scan
+        self._migrations = migrations
+        self._portable = portable
         self._batch_pictures = batch_pictures
         self._batches_in_flight = batches_in_flight
         self._planning_s = planning_s
@@ -62,6 +69,7 @@ class Planner:
 
     def plan(self, job_id: str) -> None:
         """Plan and send batches while there is room. Doing it twice does no harm."""
+        self._drop_steps_of_ended_jobs()
         try:
             state = self._ledger.plan_state(job_id)
         except JobNotFound:
@@ -75,6 +83,9 @@ class Planner:
         except SourceError as error:
             _log.warning("source_failed", job_id=job_id, code=error.code, detail=error.detail)
             self._ledger.end_listing(job_id, JobError(code=error.code, detail=error.detail))
+        except MigrationRefused as error:
+            # Paused or aborted at this moment: whoever resumes it sends another message.
+            _log.info("migration_held_up", job_id=job_id, detail=str(error))
         except StorageFull as error:
             # An archive is copied while it is listed.
             if not self._patience.is_over(job_id):
@@ -89,15 +100,17 @@ class Planner:
             state = self._ledger.plan_state(job_id)
         except JobNotFound:
             return
-        if state.final:
-            self._drop_steps(job_id)
-        elif not state.listed and state.in_flight <= self._batches_in_flight // 2:
-            send(self._broker, PlanJob(job_id=job_id))
+        self._drop_steps_unless_next(job_id, state)
+        if not (state.final or state.listed) and state.in_flight <= self._batches_in_flight // 2:
+            send(self._broker, PlanJob(job_id=job_id, origin=state.origin))
 
     def _plan_while_room(self, job_id: str, state: PlanState) -> None:
+        source = self._ledger.job(job_id).request.source
         steps = self._take_steps(job_id, state.cursor)
         until = time.monotonic() + self._planning_s
         while state.in_flight < self._batches_in_flight:
+            if isinstance(source, MigrationSource) and self._migrations.is_held_up(source):
+                break
             step = next(steps, None)
             if step is None:
                 self._ledger.end_listing(job_id)
@@ -114,15 +127,16 @@ class Planner:
         with self._lock:
             self._kept[job_id] = (state.cursor, steps)
         if time.monotonic() > until:
-            send(self._broker, PlanJob(job_id=job_id))
+            send(self._broker, PlanJob(job_id=job_id, origin=state.origin))
 
     def _plan_step(self, job_id: str, state: PlanState, step: Step) -> PlanState | None:
         """Record a step and send its batch; where planning stands then, None if others go on from here."""
         batch = _batch(state, step)
-        if not self._ledger.plan_batch(job_id, batch, step.cursor, unchanged=step.unchanged):
+        done = _done(state.next_number + len(batch.items), step)
+        if not self._ledger.plan_batch(job_id, batch, step.cursor, done=done):
             return None
         if batch.items:
-            send(self._broker, IndexBatch(job_id=job_id, batch_id=batch.id))
+            send(self._broker, IndexBatch(job_id=job_id, batch_id=batch.id, origin=state.origin))
         following = self._ledger.plan_state(job_id)
         return None if following.final or following.cursor != step.cursor else following
 
@@ -130,6 +144,21 @@ class Planner:
         """Let go of what a job that was stopped keeps open, as an archive."""
         with self._lock:
             self._kept.pop(job_id, None)
+
+    def _drop_steps_unless_next(self, job_id: str, state: PlanState) -> None:
+        """Let go of steps where another embedder has planned on from another place, or to the end."""
+        with self._lock:
+            kept = self._kept.get(job_id)
+            if kept is not None and (state.final or state.listed or kept[0] != state.cursor):
+                del self._kept[job_id]
+
+    def _drop_steps_of_ended_jobs(self) -> None:
+        """Let go of what jobs kept open that have ended at other embedders."""
+        with self._lock:
+            held = set(self._kept)
+        if held:
+            for job_id in held - set(self._ledger.active()):
+                self._drop_steps(job_id)
 
     def _take_steps(self, job_id: str, cursor: str | None) -> Iterator[Step]:
         with self._lock:
@@ -139,11 +168,30 @@ class Planner:
         job = self._ledger.job(job_id)
         if isinstance(job.request.source, DuplicatesSource):
             return self._scan.steps(job, job.request.source, cursor)
+        if isinstance(job.request.source, MigrationSource):
+            return self._migrations.steps(job, job.request.source, cursor)
+        steps = self._portable(job, cursor)
+        if steps is not None:
+            return steps
         source = self._opener.open(job)
         folder = follows_folder(job)
         if folder is not None:
             return self._sync.steps(job, folder, source, cursor)
         return batch_steps(source.list(cursor), self._batch_pictures)
+
+
+def _done(number: int, step: Step) -> BatchOutcome:
+    """What became of pictures as they were listed; those that failed are numbered from `number` on."""
+    now = datetime.now(UTC)
+    failures = tuple(
+        Failure(
+            item=Item(number=one, **dict(ref)), reason=error.reason, detail=error.detail, attempts=1, at=now
+        )
+        for one, (ref, error) in enumerate(step.failed, number)
+    )
+    return BatchOutcome(
+        indexed=step.indexed, unchanged=step.unchanged, canceled=step.canceled, failures=failures
+    )
 
 
 def _batch(state: PlanState, step: Step) -> Batch:

@@ -21,6 +21,11 @@ from sightline.settings import Settings
 from sightline_embedder.fetching import Fetcher
 from sightline_embedder.remotes import Remotes
 
+_THROWN_AWAY = (
+    "Its bytes are not kept: those of an upload that is no picture, or whose picture is deleted, are thrown "
+    "away. Send it again."
+)
+
 
 @dataclass(frozen=True)
 class RawPicture:
@@ -80,7 +85,7 @@ class PictureReader:
         try:
             return RawPicture(self._media.read_original(collection, sha256), modified_at=None)
         except NotFound as error:
-            raise BadPicture(FailureReason.NOT_FOUND, str(error)) from error
+            raise BadPicture(FailureReason.NOT_FOUND, _THROWN_AWAY) from error
 
     def _read_file(self, path: Path) -> RawPicture:
         try:

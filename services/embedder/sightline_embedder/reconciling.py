@@ -11,10 +11,13 @@ import structlog
 from celery import Celery
 from redis import Redis
 
-from sightline.errors import Unavailable
+from sightline.ending_migrations import end_migration
+from sightline.errors import MigrationRefused, Unavailable
+from sightline.index import VectorIndex
 from sightline.queue.broker import send
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Message
+from sightline.queue.migrations import Migrations, MigrationState
 from sightline_embedder.recovery import live_messages, owed_messages
 
 _log = structlog.get_logger(__name__)
@@ -27,11 +30,20 @@ class Reconciler:
     """Compares the ledger with the queue from time to time, in a thread of its own."""
 
     def __init__(
-        self, redis: Redis, broker: Celery, ledger: Ledger, *, batches_in_flight: int, every_s: float
+        self,
+        redis: Redis,
+        broker: Celery,
+        ledger: Ledger,
+        index: VectorIndex,
+        *,
+        batches_in_flight: int,
+        every_s: float,
     ) -> None:
         self._redis = redis
         self._broker = broker
         self._ledger = ledger
+        self._index = index
+        self._migrations = Migrations(redis)
         self._batches_in_flight = batches_in_flight
         self._every_s = every_s
 
@@ -55,8 +67,18 @@ class Reconciler:
         while not stopping.wait(self._every_s):
             try:
                 self.sweep(stopping)
+                self.end_migrations()
             except Unavailable as error:
                 _log.warning("sweep_put_off", reason=str(error))
+
+    def end_migrations(self) -> None:
+        """End the migrations that somebody has begun to end, and did not live to. Raises Unavailable."""
+        for migration in self._migrations.active():
+            if migration.state in (MigrationState.ABORTING, MigrationState.FINISHING):
+                try:
+                    end_migration(self._migrations, self._ledger, self._index, migration.id)
+                except MigrationRefused as error:
+                    _log.info("migration_ends_elsewhere", detail=str(error))
 
     def _missing(self) -> set[Message]:
         return set(owed_messages(self._ledger, self._batches_in_flight)) - live_messages(self._redis)

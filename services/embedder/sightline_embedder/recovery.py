@@ -11,15 +11,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from sightline.errors import JobNotFound, Unavailable
-from sightline.queue.broker import send
+from sightline.queue.broker import UNACKNOWLEDGED, send
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, Message, PlanJob, Queue
 
 _log = structlog.get_logger(__name__)
 
-_UNACKED = "unacked"
-_DELIVERED = (_UNACKED, "unacked_index", "unacked_mutex")
-"""Where kombu keeps messages that were delivered and not acknowledged."""
+_DELIVERED = (UNACKNOWLEDGED, "unacked_index", "unacked_mutex")
+"""All that kombu keeps of messages that were delivered and not acknowledged."""
 _TYPES: dict[str, type[PlanJob] | type[IndexBatch]] = {kind.task: kind for kind in (PlanJob, IndexBatch)}
 
 
@@ -32,17 +31,17 @@ def owed_messages(ledger: Ledger, batches_in_flight: int) -> Iterator[Message]:
             _log.warning("job_record_gone", job_id=job_id)
             continue
         for batch_id in ledger.pending_batches(job_id):
-            yield IndexBatch(job_id=job_id, batch_id=batch_id)
+            yield IndexBatch(job_id=job_id, batch_id=batch_id, origin=state.origin)
         # With more in flight, the end of a batch asks for the next step.
         if not state.listed and state.in_flight <= batches_in_flight // 2:
-            yield PlanJob(job_id=job_id)
+            yield PlanJob(job_id=job_id, origin=state.origin)
 
 
 def live_messages(redis: Redis) -> set[Message]:
     """Messages that wait in the queues, or that an embedder has and has not acknowledged."""
     try:
         waiting = [body for queue in Queue for body in cast(list[str], redis.lrange(queue.value, 0, -1))]
-        delivered = cast(list[str], redis.hvals(_UNACKED))
+        delivered = cast(list[str], redis.hvals(UNACKNOWLEDGED))
     except (RedisError, OSError) as error:
         raise Unavailable("Redis (the queue)", str(error)) from error
     envelopes = [json.loads(body) for body in waiting] + [json.loads(body)[0] for body in delivered]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from sightline.errors import SightlineError
+from sightline.errors import BadPicture, SightlineError
 from sightline.queue.sources import PictureRef
 from sightline_embedder.sources import Listed
 
@@ -13,13 +13,17 @@ from sightline_embedder.sources import Listed
 class Step:
     """`refs` become a batch, `unchanged` more were listed and need no work; listing goes on after `cursor`.
 
-    A step that stands `alone` waits until no batch is in flight.
+    A step that stands `alone` waits until no batch is in flight. Of what was seen to as it was listed,
+    `indexed` were new, `canceled` were deleted meanwhile, and `failed` could not be used.
     """
 
     cursor: str
     refs: Sequence[PictureRef] = ()
     unchanged: int = 0
     alone: bool = False
+    indexed: int = 0
+    canceled: int = 0
+    failed: Sequence[tuple[PictureRef, BadPicture]] = ()
 
 
 def batch_steps(listed: Iterator[Listed], batch_pictures: int) -> Iterator[Step]:

@@ -9,9 +9,9 @@ import structlog
 from sightline.errors import CollectionNotFound
 from sightline.file_uri import path_of
 from sightline.identity import source_key
-from sightline.index import VectorIndex
 from sightline.media import MediaStore
 from sightline.queue.sync_state import Departure, FileState, Settlement, SyncState
+from sightline.writing import PointWriter
 
 _log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ class Sweep:
 
     collection: str
     state: SyncState
-    index: VectorIndex
+    writer: PointWriter
     media: MediaStore
 
     def run(self, cursor: int, at_once: int) -> Iterator[int]:
@@ -52,7 +52,7 @@ class Sweep:
     def _remove(self, sources: dict[str, list[str]]) -> int:
         """Take sources off; how many points went with their last."""
         try:
-            gone = self.index.remove_sources(self.collection, sources)
+            gone = self.writer.remove_sources(self.collection, sources)
         except CollectionNotFound:
             gone = set(sources)
         for point_id in gone:

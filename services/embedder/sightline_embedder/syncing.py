@@ -25,6 +25,7 @@ from sightline.media import MediaStore
 from sightline.queue.jobs import Job
 from sightline.queue.sources import FolderSource, PictureRef, SourceKind
 from sightline.queue.sync_state import Departure, FileStamp, SyncState
+from sightline.writing import PointWriter
 from sightline_embedder.errors import SourceError
 from sightline_embedder.recording import uri_below
 from sightline_embedder.sources import Listed, Source
@@ -42,9 +43,18 @@ class FolderSync:
     Every method raises Unavailable when Redis, the index or the media store does not answer.
     """
 
-    def __init__(self, redis: Redis, index: VectorIndex, media: MediaStore, *, batch_pictures: int) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        index: VectorIndex,
+        writer: PointWriter,
+        media: MediaStore,
+        *,
+        batch_pictures: int,
+    ) -> None:
         self._redis = redis
         self._index = index
+        self._writer = writer
         self._media = media
         self._batch_pictures = batch_pictures
 
@@ -67,7 +77,7 @@ class FolderSync:
             yield from self._list(job, folder, state, listing, position)
             yield Step(_SWEEP, alone=True)
             position = ""
-        sweep = Sweep(job.request.collection, state, self._index, self._media)
+        sweep = Sweep(job.request.collection, state, self._writer, self._media)
         for cursor in sweep.run(int(position or 0), _AT_ONCE):
             yield Step(f"{_SWEEP} {cursor}")
 

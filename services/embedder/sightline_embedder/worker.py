@@ -1,6 +1,7 @@
 """The worker: an embedder that takes messages until it is told to stop."""
 
 import warnings
+from contextlib import closing
 from threading import Event
 
 import structlog
@@ -9,14 +10,19 @@ from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_shutting_down
 
 from sightline.index.connect import open_index
+from sightline.queue.embedders import Embedders
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
 from sightline.settings import Settings
+from sightline.tracing import open_tracer
 from sightline.waiting import await_services
 from sightline_embedder.assembly import build_embedder
-from sightline_embedder.health import Heartbeat, send_heartbeat
+from sightline_embedder.health import Heartbeat, send_heartbeats
 from sightline_embedder.leases import keep_leases
+from sightline_embedder.metrics import EmbedderMetrics, metrics_served
+from sightline_embedder.presence import Presence
 from sightline_embedder.recovery import rebuild_queue
+from sightline_embedder.stages import Telemetry
 from sightline_embedder.tasks import register_tasks
 
 _log = structlog.get_logger(__name__)
@@ -27,22 +33,30 @@ BATCHES_AT_ONCE = 2
 
 def run_worker(settings: Settings) -> None:
     """Run an embedder until SIGTERM; raises SettingsError or ModelError when it cannot start."""
-    embedder = build_embedder(settings)
+    tracer, metrics = open_tracer(settings, "sightline-embedder"), EmbedderMetrics()
+    with closing(tracer), metrics_served(metrics, settings):
+        _run(settings, Telemetry(metrics, tracer))
+
+
+def _run(settings: Settings, telemetry: Telemetry) -> None:
+    embedder = build_embedder(settings, telemetry)
     broker, stopping = embedder.broker, Event()
-    register_tasks(broker, embedder.planner(), embedder.runner(), stopping)
+    presence = Presence(Embedders(embedder.redis))
+    register_tasks(broker, embedder.planner(), embedder.runner(), stopping, telemetry)
     try:
         _await_services(settings, embedder.ledger, stopping)
         if settings.sole_embedder:
             rebuild_queue(embedder.redis, broker, embedder.ledger, settings.batches_in_flight)
         embedder.reconciler().start(stopping)
         keep_leases(broker, settings.visibility_timeout_s)
-        if settings.heartbeat_file is not None:
-            send_heartbeat(broker, Heartbeat(settings.heartbeat_file))
-        encoder = embedder.encoder
+        file = [Heartbeat(settings.heartbeat_file)] if settings.heartbeat_file is not None else []
+        send_heartbeats(broker, [presence, *file])
+        encoder = embedder.models.default.encoder
         _log.info("embedder_ready", model=encoder.manifest.name, numerics=encoder.numerics)
         _consume(broker, stopping)
     finally:
         stopping.set()
+        presence.leave()
         embedder.close()
 
 

@@ -32,6 +32,11 @@ class AtomicFile:
             self._path = Path(name)
         self._finished = False
 
+    @property
+    def path(self) -> Path:
+        """Where it is until it is finished."""
+        return self._path
+
     def write(self, data: bytes) -> None:
         """Append `data`."""
         with unavailable_when_failing(self._service):
@@ -51,7 +56,7 @@ class AtomicFile:
         """Give the file its name, replacing what had it; `durable` waits until the disk has both."""
         self.seal(durable=durable)
         with unavailable_when_failing(self._service):
-            make_folder(path.parent)
+            make_folder(path.parent, durable=durable)
             self._path.replace(path)
             self._finished = True
             if durable:
@@ -87,13 +92,17 @@ def unavailable_when_failing(service: str) -> Iterator[None]:
         raise kind(service, f"{error.strerror or error} ({error.filename or 'while writing'}).") from error
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it that are missing, for their owner only; raises OSError."""
+def make_folder(folder: Path, *, durable: bool = True) -> None:
+    """Make a folder and those above it that are missing, for their owner only; raises OSError.
+
+    `durable` waits until the disk has them.
+    """
     if folder.is_dir():
         return
-    make_folder(folder.parent)
+    make_folder(folder.parent, durable=durable)
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
-    _sync_folder(folder.parent)
+    if durable:
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

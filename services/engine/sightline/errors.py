@@ -13,7 +13,12 @@ SightlineError
 │   ├── CollectionNotFound
 │   ├── ImageNotFound
 │   ├── MediaNotFound
-│   └── JobNotFound
+│   ├── JobNotFound
+│   ├── KeyNotFound
+│   └── MigrationNotFound
+├── BackupError           a backup that cannot be taken, or put back
+├── KeyRefused            a key that may not be made or revoked as things stand
+├── MigrationRefused      a migration that may not be started or go on as things stand
 └── BadRequest            a request that cannot be carried out as it stands
     ├── FieldNotIndexed
     ├── QueryCancelsOut
@@ -42,6 +47,8 @@ class FailureReason(StrEnum):
     FETCH_FAILED = "fetch_failed"
     ARCHIVE_MEMBER_UNSAFE = "archive_member_unsafe"
     BAD_METADATA = "bad_metadata"
+    BAD_VECTOR = "bad_vector"
+    BAD_POINT = "bad_point"
     INTERNAL = "internal"
 
 
@@ -145,6 +152,40 @@ class JobNotFound(NotFound):
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"There is no job {job_id}.")
+
+
+class KeyNotFound(NotFound):
+    """No key has that id, or it has been revoked."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no key {key_id}.")
+
+
+class MigrationNotFound(NotFound):
+    """No migration has that id."""
+
+    def __init__(self, migration_id: str) -> None:
+        super().__init__(f"There is no migration {migration_id}.")
+
+
+class BackupError(SightlineError):
+    """A backup cannot be taken, or put back; `str()` says why and what to do."""
+
+
+class KeyRefused(SightlineError):
+    """A key that may not be made or revoked as things stand; `code` says why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class MigrationRefused(SightlineError):
+    """A migration that may not be started, or not go on so, as things stand; `code` says why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class BadRequest(SightlineError):

@@ -26,6 +26,11 @@ def point_id(sha256: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"sha256:{sha256}"))
 
 
+def unread_point_id(uri: str) -> str:
+    """The point id of a picture that only its source is known of: UUIDv5 of `source:<URI>`, likewise."""
+    return str(uuid5(NAMESPACE_URL, f"source:{uri}"))
+
+
 def source_key(uri: str) -> str:
     """The key under which a point keeps one of its sources: 16 hex digits of the URI's SHA-256."""
     return hashlib.sha256(uri.encode()).hexdigest()[:16]

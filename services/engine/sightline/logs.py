@@ -20,7 +20,11 @@ def configure_logging(level: str, service: str) -> None:
     ]
     renderer = structlog.processors.LogfmtRenderer(key_order=["at", "level", "service", "event"])
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
@@ -34,6 +38,8 @@ def configure_logging(level: str, service: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # Who did what as an administrator is kept whatever else is.
+    logging.getLogger("sightline.audit").setLevel(logging.INFO)
     # httpcore would log headers, and with them addresses that carry a signature.
     for talkative in ("celery", "httpcore", "httpx"):
         logging.getLogger(talkative).setLevel(logging.WARNING)

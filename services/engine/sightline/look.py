@@ -20,7 +20,7 @@ class Look:
 
 def look_of(payload: Payload) -> Look | None:
     """The look of a stored picture, None for one that was indexed without a perceptual hash."""
-    if payload.perceptual_hash is None:
+    if payload.perceptual_hash is None or not payload.width or not payload.height:
         return None
     bits = np.frombuffer(bytes.fromhex(payload.perceptual_hash), dtype=np.uint8)
     return Look(bits, payload.width / payload.height)

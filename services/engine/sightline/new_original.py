@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from hashlib import sha256 as new_sha256
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,10 +16,10 @@ class NewOriginal:
     once; one after another is fine. Writing raises StorageFull and Unavailable as AtomicFile does.
     """
 
-    def __init__(self, file: AtomicFile, place: Callable[[str], Path], max_bytes: int) -> None:
-        """`place` says where the original with a SHA-256 is kept."""
+    def __init__(self, file: AtomicFile, keep: Callable[[AtomicFile, str], None], max_bytes: int) -> None:
+        """`keep` gives the file, which is complete, the place of the original with a SHA-256."""
         self._file = file
-        self._place = place
+        self._keep = keep
         self._max_bytes = max_bytes
         self._size = 0
         self._digest = new_sha256()
@@ -42,7 +41,7 @@ class NewOriginal:
 
     def keep(self) -> None:
         """Give it its place; once this returns it survives a loss of power."""
-        self._file.finish(self._place(self.complete()), durable=True)
+        self._keep(self._file, self.complete())
 
     def discard(self) -> None:
         """Remove it, unless it is kept."""

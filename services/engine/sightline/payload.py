@@ -12,6 +12,9 @@ MAX_METADATA_BYTES = 64 << 10
 """Of one picture's metadata, as JSON in UTF-8."""
 
 
+UNKNOWN_FORMAT = "unknown"
+
+
 class FieldType(StrEnum):
     """The types a payload index can have."""
 
@@ -63,19 +66,24 @@ class Payload(BaseModel):
     their own key and lose nothing. Times are timezone-aware; `width` and `height` are pixels of the
     upright picture; `bytes` is the size of the original file. `camera` and `location` are None unless
     settings ask for them and the picture says them. `perceptual_hash` is hexadecimal digits, of how the
-    picture looks. `auto_tags` are those of SIGHTLINE_AUTO_TAGS that it shows.
+    picture looks. `auto_tags` are those of SIGHTLINE_AUTO_TAGS that it shows. `encoded_from` is
+    `thumbnail` where a migration found no original to encode.
+
+    Of a picture whose bytes nobody read, because only its vector was imported, `sha256` and `bytes` are None,
+    `format` is UNKNOWN_FORMAT, and `width` and `height` are None unless its source said them.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    sha256: str
+    sha256: str | None
     space: str
     model: str
     numerics: str
+    encoded_from: Literal["thumbnail"] | None = None
     format: str
-    width: int
-    height: int
-    bytes: int
+    width: int | None
+    height: int | None
+    bytes: int | None
     taken_at: datetime | None = None
     camera: str | None = None
     location: GeoPoint | None = None
@@ -94,6 +102,7 @@ INDEXED_FIELDS: dict[str, FieldType] = {
     "space": FieldType.KEYWORD,
     "tags": FieldType.KEYWORD,
     "auto_tags": FieldType.KEYWORD,
+    "encoded_from": FieldType.KEYWORD,
     "format": FieldType.KEYWORD,
     "width": FieldType.INTEGER,
     "height": FieldType.INTEGER,

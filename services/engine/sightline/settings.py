@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -19,6 +19,11 @@ MOST_AUTO_TAGS = 1_000
 AutoTag = Annotated[str, Field(min_length=1, max_length=MAX_TAG_CHARACTERS)]
 CollectionName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """Names of collections: short, and safe as folder names."""
+ReadConsistency = Annotated[int, Field(ge=1)] | Literal["majority", "quorum", "all"]
+"""How many replicas of a shard have to agree on what is read."""
+ClusterFactor = Annotated[int, Field(ge=1)]
+RateLimit = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}/(second|minute|hour|day)$")]
+"""So many in any such time: `600/minute`."""
 
 
 class Runtime(StrEnum):
@@ -59,6 +64,19 @@ class Settings(BaseSettings):
     index_socket: Path | None = None
     collection: CollectionName = "images"
     metadata_fields: dict[str, FieldType] = {}
+    media_url: Annotated[str, Field(pattern=r"^(s3|gs|az|abfs)://\S+$")] | None = None
+    """The bucket that keeps originals and thumbnails; unset, a folder of `data_dir` does."""
+    redis_wait_replicas: Annotated[int, Field(ge=0)] = 0
+    """So many replicas of Redis have a job before it is accepted."""
+
+    # A cluster of Qdrant
+    qdrant_more_urls: list[str] = []
+    """Other nodes of the same cluster, for when the one at `qdrant_url` is gone."""
+    qdrant_shards: ClusterFactor | None = None
+    qdrant_replication_factor: ClusterFactor | None = None
+    qdrant_write_consistency_factor: ClusterFactor | None = None
+    qdrant_read_fan_out_factor: Annotated[int, Field(ge=0)] | None = None
+    qdrant_read_consistency: ReadConsistency | None = None
 
     # The vector index
     quantization: Quantization = Quantization.AUTO
@@ -74,6 +92,8 @@ class Settings(BaseSettings):
     # The model
     model: str | None = None
     """For `up` and `demo` a name or a folder; for api and embedder the folder of an artifact."""
+    models_dir: Path | None = None
+    """Where the models of collections are looked for, one artifact a folder; unset, beside `model`."""
     runtime: Runtime = Runtime.OPENVINO
     precision: Precision = Precision.AUTO
     encoder_threads: Annotated[int, Field(ge=0)] = 0
@@ -92,6 +112,8 @@ class Settings(BaseSettings):
 
     # Ingest
     import_roots: list[Path] = []
+    export_roots: list[Path] = []
+    """Folders below which an export may be written; without one it is fetched from the API."""
     buckets: list[str] = []
     batch_pictures: Annotated[int, Field(ge=1, le=512)] = 32
     batches_in_flight: Annotated[int, Field(ge=1)] = 16
@@ -117,16 +139,40 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_key: SecretStr | None = None
     allow_anonymous: bool = False
+    rate_limit: RateLimit | None = None
+    """How many requests each key may send, unless it has a limit of its own."""
+    ingest_quota: RateLimit | None = None
+    """How many pictures each key may bring in, unless it has a quota of its own."""
     allowed_hosts: list[str] = ["localhost", "127.0.0.1", "[::1]"]
+    cors_origins: list[str] = []
+    """Pages of these origins may call the API from a browser, with a key."""
     max_upload_files: Annotated[int, Field(ge=1)] = 500
     max_upload_bytes: Annotated[int, Field(ge=1)] = 2048 * MIB
     min_free_bytes: Annotated[int, Field(ge=0)] = 512 * MIB
     max_active_jobs: Annotated[int, Field(ge=1)] = 1000
+    max_query_bytes: Annotated[int, Field(ge=1)] = 64 * MIB
+    """Bodies of searches, classifications and embeddings are held in memory, with the pictures in them."""
+    body_memory_bytes: Annotated[int, Field(ge=1)] = 256 * MIB
+    """All bodies together that are held in memory."""
+    search_concurrency: Annotated[int, Field(ge=1)] = 32
+    encoding_concurrency: Annotated[int, Field(ge=1)] = 4
+    read_concurrency: Annotated[int, Field(ge=1)] = 16
+    """At a time, of each: requests to the index, to the queue, and for thumbnails."""
+    upload_concurrency: Annotated[int, Field(ge=1)] = 16
+    waiting_per_place: Annotated[int, Field(ge=0)] = 4
+    """So many requests may wait for each that is served; others are refused with 429."""
+    longest_wait_s: Annotated[float, Field(gt=0)] = 3.0
     text_cache_entries: Annotated[int, Field(ge=0)] = 10_000
     recall_sample_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
     """So often one search is repeated exactly, to measure recall; 0 turns that off."""
 
+    # What operators see
     log_level: str = "info"
+    embedder_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Where an embedder serves its metrics; unset, nowhere."""
+    embedder_metrics_host: str = "127.0.0.1"
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://[^\s?#]+$")] | None = None
+    """The collector that traces go to; unset, nothing is traced."""
 
     @model_validator(mode="after")
     def _index_is_named_once(self) -> Self:
@@ -135,6 +181,56 @@ class Settings(BaseSettings):
                 "SIGHTLINE_QDRANT_URL and SIGHTLINE_INDEX_SOCKET name two indexes; set one of them."
             )
         return self
+
+    @model_validator(mode="after")
+    def _cluster_is_possible(self) -> Self:
+        replicas = self.qdrant_replication_factor or 1
+        wanted = {
+            "SIGHTLINE_QDRANT_WRITE_CONSISTENCY_FACTOR": self.qdrant_write_consistency_factor,
+            "SIGHTLINE_QDRANT_READ_CONSISTENCY": self.qdrant_read_consistency,
+        }
+        for name, copies in wanted.items():
+            if isinstance(copies, int) and copies > replicas:
+                raise ValueError(
+                    f"{name} asks for {copies} replicas of each shard, and "
+                    f"SIGHTLINE_QDRANT_REPLICATION_FACTOR keeps {replicas}; lower the first or raise "
+                    f"the second."
+                )
+        if self.qdrant_read_fan_out_factor and self.qdrant_read_fan_out_factor >= replicas:
+            raise ValueError(
+                f"SIGHTLINE_QDRANT_READ_FAN_OUT_FACTOR asks {self.qdrant_read_fan_out_factor} more replicas "
+                f"than the first, and SIGHTLINE_QDRANT_REPLICATION_FACTOR keeps {replicas} in all; lower the "
+                f"first or raise the second."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _cluster_is_of_a_server(self) -> Self:
+        cluster = ("more_urls", "shards", "replication_factor", "write_consistency_factor")
+        names = [f"qdrant_{one}" for one in (*cluster, "read_fan_out_factor", "read_consistency")]
+        given = [name for name in names if getattr(self, name) not in (None, [])]
+        if given and self.qdrant_url is None:
+            raise ValueError(
+                f"SIGHTLINE_{given[0].upper()} is about a Qdrant server, and SIGHTLINE_QDRANT_URL names "
+                f"none; set that too, or leave both out."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _largest_query_fits(self) -> Self:
+        if self.max_query_bytes > self.body_memory_bytes:
+            raise ValueError(
+                f"SIGHTLINE_MAX_QUERY_BYTES ({self.max_query_bytes:,}) is more than all bodies together may "
+                f"take, SIGHTLINE_BODY_MEMORY_BYTES ({self.body_memory_bytes:,})."
+            )
+        return self
+
+    @property
+    def models_folder(self) -> Path | None:
+        """Where artifacts are looked for by the space of their vectors; None where no model is set either."""
+        if self.models_dir is not None or self.model is None:
+            return self.models_dir
+        return Path(self.model).parent
 
     @property
     def media_dir(self) -> Path:

@@ -1,6 +1,8 @@
 """A client of the REST API: the only way the command reaches a running Sightline."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import httpx
 from sightline.errors import SightlineError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+_PIECE_BYTES = 1 << 20
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 
 
@@ -37,6 +40,10 @@ class ApiClient:
         """POST of JSON; raises ApiFailure."""
         return self._call("POST", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """DELETE; raises ApiFailure."""
+        self._call("DELETE", path)
+
     def upload(self, files: Sequence[Path], parameters: Mapping[str, str], tags: Sequence[str]) -> Any:
         """Upload picture files as one job; raises ApiFailure."""
         opened = [("files", (path.name, path.open("rb"))) for path in files]
@@ -54,6 +61,26 @@ class ApiClient:
             fields = {name: value for name, value in parameters.items() if value is not None}
             return self._call("POST", path, files={"file": (file.name, stream)}, data=fields)
 
+    def download(self, path: str, file: Path) -> str:
+        """GET of a file, to a new one here; its SHA-256. Raises ApiFailure, and OSError for the one here."""
+        digest = hashlib.sha256()
+        try:
+            with self._http.stream("GET", path) as response, file.open("xb") as out:
+                if not response.is_success:
+                    response.read()
+                    raise _failure(response)
+                for piece in response.iter_bytes():
+                    digest.update(piece)
+                    out.write(piece)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        return digest.hexdigest()
+
+    def put(self, path: str, file: Path) -> None:
+        """PUT of a file's bytes; raises ApiFailure, and OSError for the file."""
+        with file.open("rb") as stream:
+            self._call("PUT", path, content=iter(partial(stream.read, _PIECE_BYTES), b""))
+
     def pages(self, path: str, parameters: Mapping[str, Any] | None = None) -> Iterator[Any]:
         """All items of a listing, page by page; raises ApiFailure."""
         cursor = None
@@ -68,11 +95,14 @@ class ApiClient:
         try:
             response = self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
-            detail = f"No Sightline answers at {self._url} ({error}). Start one with `sightline up`."
-            raise ApiFailure("unreachable", detail) from error
+            raise self._unreachable(error) from error
         if response.is_success:
-            return response.json()
+            return response.json() if response.content else None
         raise _failure(response)
+
+    def _unreachable(self, error: httpx.TransportError) -> ApiFailure:
+        detail = f"No Sightline answers at {self._url} ({error}). Start one with `sightline up`."
+        return ApiFailure("unreachable", detail)
 
 
 def _failure(response: httpx.Response) -> ApiFailure:

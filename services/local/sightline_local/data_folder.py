@@ -43,11 +43,21 @@ class DataFolder:
         digest = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"sightline-{os.getuid()}-{digest}"
 
+    @property
+    def index_socket(self) -> Path:
+        """Where the index process listens."""
+        return self.runtime / "index.sock"
+
+
+def data_folder_at(path: Path) -> DataFolder:
+    """The data folder at a path, as it is."""
+    return DataFolder(path.expanduser().resolve())
+
 
 @contextmanager
 def open_data_folder(path: Path) -> Iterator[DataFolder]:
     """Make the folder, and hold it for this process alone; raises StartError."""
-    folder = DataFolder(path.expanduser().resolve())
+    folder = data_folder_at(path)
     try:
         for place in (folder.root, folder.redis, folder.index, folder.models):
             place.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -6,8 +6,8 @@ from statistics import fmean, median, quantiles
 from time import perf_counter
 from typing import TypeAlias
 
+from sightline.ranking_metrics import ndcg, recall, reciprocal_rank
 from sightline_local.judged_queries import JudgedQuery
-from sightline_local.ranking_metrics import ndcg, recall, reciprocal_rank
 
 DEPTH = 10
 STANDS_OUT = 0.5

@@ -1,25 +1,17 @@
-"""What so many pictures take: hours to index, memory and disk of the embedded index. Arithmetic alone.
-
-The formulas for what no short measurement can see (graph and codes, once HNSW is built) have their sources
-beside them.
-"""
+"""What so many pictures take: hours to index, memory and disk of the embedded index. Arithmetic alone."""
 
 from dataclasses import dataclass
 
-from sightline.index.tuning import AUTO_QUANTIZED_POINTS, HNSW_M, Tuning, VectorLayout
+from sightline.index.tuning import AUTO_QUANTIZED_POINTS, Tuning
 from sightline.settings import Quantization
+from sightline_local.index_bytes import (
+    PictureCosts,
+    graph_layout,
+    index_memory,
+    payload_disk,
+    vectors_disk,
+)
 
-LINK_BYTES = 2 * HNSW_M * 4
-"""Of a point's links in HNSW: 2 m neighbours in the lowest layer, 4 bytes each (Malkov and Yashunin,
-"Efficient and robust approximate nearest neighbor search using HNSW", 2016, section 4.2.3). An upper bound:
-the engine compresses them."""
-ID_BYTES = 40
-"""Of a point's id, a UUID, with its places in the tables that map it to the vector and back."""
-GRAPH_PROCESS_BYTES = 90 << 20
-"""Of the process that a collection with HNSW has of its own, without its points: measured."""
-LOG_BYTES = 96 << 20
-"""Of the write-ahead log on disk, however many points there are: three segments of 32 MiB."""
-_VALUE_BYTES = 4
 _S_PER_H = 3600
 
 
@@ -39,27 +31,6 @@ class StageRates:
         more, at best the rate of the slowest.
         """
         return 1 / (1 / self.decode + 1 / self.encode + 1 / self.insert)
-
-
-@dataclass(frozen=True)
-class PictureCosts:
-    """Bytes that a picture takes, as measured.
-
-    `index_empty` is the index process without points. Outside HNSW, a point takes its vector and
-    `memory_beside_vector`: id, payload indexes, which are read from disk once HNSW is built. `payload_disk`
-    is all of it on disk but vector and log.
-    """
-
-    dimension: int
-    index_empty: float
-    memory_beside_vector: float
-    payload_disk: float
-    thumbnail_disk: float
-
-    @property
-    def vector(self) -> int:
-        """Of a vector in float32."""
-        return self.dimension * _VALUE_BYTES
 
 
 @dataclass(frozen=True)
@@ -87,45 +58,16 @@ class Forecast:
 
 def forecast(pictures: int, rates: StageRates, costs: PictureCosts, tuning: Tuning) -> Forecast:
     """Forecast for so many pictures in one collection of an embedded index with this tuning."""
-    layout = _layout(pictures, tuning)
-    vector = costs.vector
-    if tuning.rebuild_due(pictures, 0):
-        vector += code_bytes(layout.quantization, costs.dimension) + LINK_BYTES
-    memory = _memory(pictures, costs, tuning)
+    layout = graph_layout(pictures, tuning)
+    memory = index_memory(pictures, costs, layout)
+    before = min(pictures, AUTO_QUANTIZED_POINTS - 1)
     return Forecast(
         pictures=pictures,
         hours=pictures / rates.together / _S_PER_H,
-        quantization=layout.quantization,
+        quantization=layout.quantization if layout else Quantization.NONE,
         memory=memory,
-        peak_memory=max(memory, _memory(min(pictures, AUTO_QUANTIZED_POINTS - 1), costs, tuning)),
-        vectors_disk=pictures * vector,
-        payload_disk=round(pictures * costs.payload_disk) + LOG_BYTES,
+        peak_memory=max(memory, index_memory(before, costs, graph_layout(before, tuning))),
+        vectors_disk=vectors_disk(pictures, costs, layout),
+        payload_disk=payload_disk(pictures, costs),
         thumbnails_disk=round(pictures * costs.thumbnail_disk),
     )
-
-
-def _layout(pictures: int, tuning: Tuning) -> VectorLayout:
-    """Vectors are compressed and put out of memory when HNSW is built."""
-    return tuning.layout(pictures) if tuning.rebuild_due(pictures, 0) else VectorLayout()
-
-
-def _memory(pictures: int, costs: PictureCosts, tuning: Tuning) -> int:
-    """Bytes at rest, with all points in HNSW once there is one."""
-    if not tuning.rebuild_due(pictures, 0):
-        return round(costs.index_empty + pictures * (costs.vector + costs.memory_beside_vector))
-    layout = _layout(pictures, tuning)
-    point = code_bytes(layout.quantization, costs.dimension) + LINK_BYTES + ID_BYTES
-    point += 0 if layout.on_disk else costs.vector
-    return round(costs.index_empty + GRAPH_PROCESS_BYTES + pictures * point)
-
-
-def code_bytes(quantization: Quantization, dimension: int) -> int:
-    """Of a vector's codes: a byte for each dimension in int8, half of one in TurboQuant of 4 bits
-    (Zandieh et al., "TurboQuant", 2025)."""
-    match quantization:
-        case Quantization.INT8:
-            return dimension
-        case Quantization.TURBO4:
-            return (dimension + 1) // 2
-        case _:
-            return 0

@@ -9,6 +9,7 @@ from sightline.encoder import Encoder
 from sightline.encoder.artifact import Artifact
 from sightline.index import ScoredPoint, SearchQuery, VectorIndex
 from sightline.settings import SEARCH_EF
+from sightline_api.http.metrics import Metrics
 from sightline_api.search.backgrounds import Backgrounds
 from sightline_api.search.query import Aim, EncodedQuery
 from sightline_api.search.relevance import Relevance
@@ -23,7 +24,7 @@ class IndexSearch:
     def __init__(self, artifact: Artifact, encoder: Encoder, index: VectorIndex, collection: str) -> None:
         """`encoder` runs `artifact`, and made the vectors of `collection`."""
         self._space = encoder.manifest.space
-        self._texts = TextVectors(encoder, TextVectorCache(entries=0))
+        self._texts = TextVectors(encoder, TextVectorCache(entries=0), Metrics())
         self._relevance = Relevance(artifact.manifest.calibration, artifact.vocabulary(), Backgrounds(index))
         self._index = index
         self._collection = collection

@@ -6,6 +6,7 @@ import typer
 
 from sightline.errors import SightlineError
 from sightline_local.commands import (
+    backup,
     bench,
     classify,
     demo,
@@ -15,7 +16,11 @@ from sightline_local.commands import (
     facets,
     index,
     jobs,
+    keys,
+    migrate,
     model,
+    plan,
+    portability,
     search,
     up,
 )
@@ -34,10 +39,18 @@ app.command("classify")(classify.classify)
 app.command("facets")(facets.facets)
 app.command("duplicates")(duplicates.duplicates)
 app.command("jobs")(jobs.jobs)
+app.command("export")(portability.export)
+app.command("import")(portability.import_)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("move")(backup.move)
 app.command("doctor")(doctor.doctor)
 app.command("eval")(evaluate.evaluate)
 app.command("bench")(bench.bench)
+app.command("plan")(plan.plan)
 app.command("demo")(demo.demo)
+app.add_typer(keys.app, name="keys")
+app.add_typer(migrate.app, name="migrate")
 app.add_typer(model.app, name="model")
 
 

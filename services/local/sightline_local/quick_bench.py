@@ -11,8 +11,9 @@ from sightline.encoder.artifact import Artifact
 from sightline.encoder.registry import open_encoder
 from sightline.payload import indexed_fields
 from sightline.settings import Settings
-from sightline_local.forecast import PictureCosts, StageRates
+from sightline_local.forecast import StageRates
 from sightline_local.index_bench import IndexFigures, measure_index
+from sightline_local.index_bytes import PictureCosts
 from sightline_local.picture_sample import PictureSample
 from sightline_local.stage_bench import (
     BATCH,

@@ -25,12 +25,13 @@ def build_stack(
 ) -> Supervisor:
     """A supervisor over Redis, the index process, an embedder and the gateway, not started yet."""
     redis = RedisChild(folder)
-    socket = folder.runtime / "index.sock"
+    socket = folder.index_socket
     environment = {
         "SIGHTLINE_DATA_DIR": str(folder.root),
         "SIGHTLINE_REDIS_URL": redis.url,
         "SIGHTLINE_INDEX_SOCKET": str(socket),
         "SIGHTLINE_MODEL": str(artifact.path),
+        "SIGHTLINE_MODELS_DIR": str((settings.models_dir or folder.models).resolve()),
         "SIGHTLINE_IMPORT_ROOTS": _json_list(import_roots),
         "SIGHTLINE_LOG_LEVEL": settings.log_level,
         "SIGHTLINE_HOST": settings.host,

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 from sightline.errors import SettingsError
+from sightline.queue.addresses import parse_redis_url
 from sightline.settings import Settings
 
 MIN_KEY_CHARACTERS = 16
@@ -40,8 +40,7 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "SIGHTLINE_API_KEY", settings.api_key.get_secret_value()
     if settings.qdrant_api_key is not None:
         yield "SIGHTLINE_QDRANT_API_KEY", settings.qdrant_api_key.get_secret_value()
-    password = urlsplit(settings.redis_url or "").password
-    if password is not None:
+    if settings.redis_url is not None and (password := parse_redis_url(settings.redis_url).password):
         yield "The password in SIGHTLINE_REDIS_URL", password
 
 

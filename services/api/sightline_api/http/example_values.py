@@ -13,3 +13,7 @@ TREE_JSON = (
     '{"all": [{"field": "taken_at", "gte": "2024-01-01", "lte": "2024-12-31"}, '
     '{"not": {"field": "format", "eq": "gif"}}]}'
 )
+MIGRATION_ID = "8d3f1a6c90b7"
+UPLOAD_ID = "0f3b5c7d9e1a2b4c6d8e0f1a3b5c7d9e"
+KEY_ID = "5f0c1d9a7be2"
+NAMED_COLLECTION = "holidays"

@@ -8,7 +8,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from sightline import errors
 from sightline_api.http.problem_document import MEDIA_TYPE, Problem
@@ -34,6 +36,8 @@ _STATUS_AND_CODE: tuple[tuple[type[errors.SightlineError], HTTPStatus, str], ...
     (errors.CollectionNotFound, HTTPStatus.NOT_FOUND, "collection_not_found"),
     (errors.ImageNotFound, HTTPStatus.NOT_FOUND, "image_not_found"),
     (errors.JobNotFound, HTTPStatus.NOT_FOUND, "job_not_found"),
+    (errors.KeyNotFound, HTTPStatus.NOT_FOUND, "key_not_found"),
+    (errors.MigrationNotFound, HTTPStatus.NOT_FOUND, "migration_not_found"),
     (errors.NotFound, HTTPStatus.NOT_FOUND, "not_found"),
     (errors.FieldNotIndexed, HTTPStatus.UNPROCESSABLE_ENTITY, "field_not_indexed"),
     (errors.QueryCancelsOut, HTTPStatus.UNPROCESSABLE_ENTITY, "query_cancels_out"),
@@ -41,6 +45,7 @@ _STATUS_AND_CODE: tuple[tuple[type[errors.SightlineError], HTTPStatus, str], ...
     (errors.BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request"),
     (errors.BadPicture, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_picture"),
     (errors.SpaceMismatch, HTTPStatus.CONFLICT, "space_mismatch"),
+    (errors.ModelError, HTTPStatus.CONFLICT, "space_mismatch"),
     (errors.StorageFull, HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "service_unavailable"),
 )
@@ -55,11 +60,14 @@ def field_fault(fault: str, *field: str) -> RequestValidationError:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document."""
+    """Answer every error of the application with a problem document.
+
+    The handlers are coroutines: others would wait for a thread, which a refused request must not.
+    """
     app.add_exception_handler(errors.SightlineError, _on_sightline_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_defect)
+    app.add_exception_handler(Exception, _on_exception)
 
 
 def problem(
@@ -84,9 +92,11 @@ def problem(
     return JSONResponse(document.model_dump(), status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
 
-def _on_sightline_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_sightline_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ApiError):
         return problem(request, error.status, error.code, str(error), headers=error.headers)
+    if isinstance(error, errors.MigrationRefused):
+        return problem(request, HTTPStatus.CONFLICT, error.code, str(error))
     for kind, status, code in _STATUS_AND_CODE:
         if isinstance(error, kind):
             return problem(request, status, code, str(error), **_more(error))
@@ -109,7 +119,7 @@ def _more(error: errors.SightlineError) -> dict[str, Any]:
             return {}
 
 
-def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     faults = [
         {"location": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
@@ -120,11 +130,31 @@ def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "validation_failed", detail, errors=faults)
 
 
-def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    return problem(request, status, code, str(error.detail), headers=error.headers)
+    headers, detail = error.headers, str(error.detail)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        methods = ", ".join(sorted(_methods_at(request)))
+        headers, detail = {"Allow": methods}, f"Only {methods} can be asked of {request.url.path}."
+    elif status == HTTPStatus.NOT_FOUND and detail == status.phrase:
+        detail = f"There is nothing at {request.url.path}. What there is, /docs describes."
+    return problem(request, status, code, detail, headers=headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """What may be done at this path; the router knows only what the first of its routes there does."""
+    found: set[str] = set()
+    for context in iter_route_contexts(request.app.routes):
+        match, _ = context.original_route.matches(request.scope)
+        if match is not Match.NONE:
+            found |= context.methods or set()
+    return found
+
+
+async def _on_exception(request: Request, error: Exception) -> JSONResponse:
+    return _on_defect(request, error)
 
 
 def _on_defect(request: Request, error: Exception) -> JSONResponse:

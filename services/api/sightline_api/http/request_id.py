@@ -16,6 +16,12 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
+def bound_request_id() -> str | None:
+    """The id of the request that this thread or task works for, if it works for one."""
+    bound = structlog.contextvars.get_contextvars().get("request_id")
+    return None if bound is None else str(bound)
+
+
 class RequestIdMiddleware:
     """Sets the id on the request, in the log and on the response."""
 
@@ -36,5 +42,6 @@ class RequestIdMiddleware:
                 message["headers"].append((HEADER.lower().encode(), chosen.encode()))
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=chosen):
-            await self._app(scope, receive, send_with_id)
+        # Never unbound: what is logged of a defect is logged further out, and the task ends with the request.
+        structlog.contextvars.bind_contextvars(request_id=chosen)
+        await self._app(scope, receive, send_with_id)

@@ -3,9 +3,12 @@
 from http import HTTPStatus
 from time import perf_counter
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sightline_api.http.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
 
 
 class RequestMetricsMiddleware:
@@ -27,8 +30,16 @@ class RequestMetricsMiddleware:
             nonlocal answered
             answered = True
             # The router leaves the route that it chose in the scope.
-            route = getattr(scope.get("route"), "path", None)
-            self._metrics.request_answered(route, scope["method"], status, perf_counter() - started)
+            route = getattr(scope.get("route"), "path_format", None)
+            took_s = perf_counter() - started
+            self._metrics.request_answered(route, scope["method"], status, took_s)
+            _log.debug(
+                "request_answered",
+                method=scope["method"],
+                route=route,
+                status=status,
+                ms=round(took_s * 1000, 1),
+            )
 
         async def noted_send(message: Message) -> None:
             if message["type"] == "http.response.start":

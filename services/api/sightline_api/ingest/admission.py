@@ -1,44 +1,41 @@
 """Whether there is room for more work: asked before the body of a request is read."""
 
-from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
-from typing import Any
 
-import anyio.to_thread
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from fastapi import Request
 
 from sightline_api.gateway import Gateway
-from sightline_api.http.access import check_key
+from sightline_api.http.access import GuardedRoute, Requires
+from sightline_api.http.callers import Caller
+from sightline_api.http.overload import Work
 from sightline_api.http.problems import ApiError
 
+UPLOADS = "/v1/images"
 _QUEUE_RETRY_AFTER_S = "10"
 
 
-class AdmittingRoute(APIRoute):
-    """A route that makes jobs: who has no key, or finds the queue full, is told before sending all.
+class AdmittingRoute(GuardedRoute):
+    """A route that makes jobs: who finds the queue full, or has no quota left, is told before sending all."""
 
-    FastAPI reads a body before it resolves dependencies.
-    """
+    async def admit(self, request: Request, required: Requires) -> None:
+        """See GuardedRoute."""
+        await super().admit(request, required)
+        gateway: Gateway = request.app.state.gateway
+        # Uploads are told apart here, because Redis is asked for the other limits.
+        gateway.bounds.check(Work.UPLOAD if self.path_format == UPLOADS else Work.QUEUE)
+        await gateway.bounds.run(Work.QUEUE, partial(_check_room, gateway, request.state.caller))
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The route's handler behind the check."""
-        handle = super().get_route_handler()
 
-        async def admit(request: Request) -> Response:
-            gateway: Gateway = request.app.state.gateway
-            headers = request.headers
-            check_key(gateway.settings, headers.get("Authorization"), headers.get("X-API-Key"))
-            await anyio.to_thread.run_sync(check_queue, gateway)
-            return await handle(request)
-
-        return admit
+def _check_room(gateway: Gateway, caller: Caller) -> None:
+    check_queue(gateway)
+    gateway.rate_limits.check_quota(caller)
 
 
 def check_queue(gateway: Gateway) -> None:
     """Raise ApiError (429) while as many jobs are under way as may be."""
     active, limit = gateway.ledger.active_count(), gateway.settings.max_active_jobs
     if active >= limit:
-        detail = f"{active} jobs are under way; no more than {limit} may be. Try again when some have ended."
+        detail = f"As many jobs are under way as may be ({limit}). Try again when some have ended."
         headers = {"Retry-After": _QUEUE_RETRY_AFTER_S}
         raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, "queue_full", detail, headers)

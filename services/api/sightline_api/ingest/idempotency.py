@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Request
 
 from sightline.queue.jobs import IdempotencyKey
-from sightline_api.http.access import KeyHolderDep
+from sightline_api.http.access import CallerDep
 
 _KEY = Header(
     min_length=1,
@@ -29,11 +29,11 @@ class RequestKey:
 
 
 def _request_key(
-    request: Request, holder: KeyHolderDep, idempotency_key: Annotated[str | None, _KEY] = None
+    request: Request, caller: CallerDep, idempotency_key: Annotated[str | None, _KEY] = None
 ) -> RequestKey:
     if idempotency_key is None:
         return RequestKey(None)
-    return RequestKey(_digest([holder, request.method, request.url.path, idempotency_key]))
+    return RequestKey(_digest([caller.holder, request.method, request.url.path, idempotency_key]))
 
 
 RequestKeyDep = Annotated[RequestKey, Depends(_request_key)]

@@ -1,5 +1,6 @@
 """What a client may ask to be indexed."""
 
+import re
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -16,13 +17,15 @@ MAX_URLS = 10_000
 MAX_URL_CHARACTERS = 8_192
 MAX_INGEST_BYTES = 16 << 20
 
+_UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+
 OnDuplicate = Literal["skip", "update"]
 
 
 def check_url(url: str) -> str:
     """The URL, if it names a web address without credentials; raises ValueError."""
     # Otherwise taken out in silence by whoever parses the URL next.
-    if any(character <= " " or character == "\x7f" for character in url):
+    if _UNSAFE.search(url):
         raise ValueError("a URL has no spaces and no control characters")
     storable(url, "url")
     parts = urlsplit(url)

@@ -22,11 +22,11 @@ def checked_place(gateway: Gateway, source: Place) -> JobSource:
     """
     match source:
         case FolderSource():
-            return source.model_copy(update={"path": str(_checked_path(gateway, source.path, folder=True))})
+            return source.model_copy(update={"path": str(checked_path(gateway, source.path, folder=True))})
         case BucketSource():
             _check_bucket(gateway, source.url)
         case ArchiveSource() | ManifestSource() if source.path is not None:
-            return source.model_copy(update={"path": str(_checked_path(gateway, source.path, folder=False))})
+            return source.model_copy(update={"path": str(checked_path(gateway, source.path, folder=False))})
         case ArchiveSource() | ManifestSource():
             _check_file_url(gateway, source.url or "")
     return source
@@ -42,7 +42,8 @@ def _check_file_url(gateway: Gateway, url: str) -> None:
         raise field_fault(str(error), "source", "url") from error
 
 
-def _checked_path(gateway: Gateway, text: str, *, folder: bool) -> Path:
+def checked_path(gateway: Gateway, text: str, *, folder: bool) -> Path:
+    """A path with its links followed; raises ApiError unless it lies in an import root, and is there."""
     kind, path = "folder" if folder else "file", Path(text)
     if "\0" in text:
         raise field_fault("is no path: it holds a zero byte", "source", "path")

@@ -3,28 +3,38 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from sightline.errors import FailureReason
-from sightline.queue.jobs import JobRequest
+from sightline.errors import FailureReason, MigrationRefused
+from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.ledger import Ledger
-from sightline.queue.sources import PictureRef, RecordedSource
+from sightline.queue.sources import MigrationSource, PictureRef, RecordedSource
 from sightline_api.http.problems import ApiError
 
 _PAGE = 500
 
 
-def retry_of(ledger: Ledger, job_id: str, reason: FailureReason | None) -> JobRequest:
+def retry_of(ledger: Ledger, job: Job, reason: FailureReason | None) -> JobRequest:
     """The request for a job of what failed, with the tags and all else that was asked for then.
 
-    Raises JobNotFound, and ApiError (409) for a job that goes on or in which nothing failed so.
+    Raises ApiError (409) for a job that goes on or in which nothing failed so.
     """
-    job = ledger.job(job_id)
     if not job.state.final:
-        detail = f"Job {job_id} is {job.state}. Wait until it has ended, or cancel it, and retry then."
+        detail = f"Job {job.id} is {job.state}. Wait until it has ended, or cancel it, and retry then."
         raise ApiError(HTTPStatus.CONFLICT, "job_running", detail)
-    if not ledger.failures(job_id, reason=reason, after=-1, limit=1):
-        detail = f"No picture of job {job_id} failed{f' with reason {reason}' if reason else ''}."
+    check_no_migration(job)
+    if not ledger.failures(job.id, reason=reason, after=-1, limit=1):
+        detail = f"No picture of job {job.id} failed{f' with reason {reason}' if reason else ''}."
         raise ApiError(HTTPStatus.CONFLICT, "nothing_to_retry", detail)
-    return job.request.model_copy(update={"source": RecordedSource(kind="retry", retry_of=job_id)})
+    return job.request.model_copy(update={"source": RecordedSource(kind="retry", retry_of=job.id)})
+
+
+def check_no_migration(job: Job) -> None:
+    """Raise MigrationRefused for the job of a migration, which administrators steer as a whole."""
+    source = job.request.source
+    if isinstance(source, MigrationSource):
+        raise MigrationRefused(
+            "migration_state",
+            f"Job {job.id} is that of migration {source.migration}. Pause, resume or abort the migration.",
+        )
 
 
 def failed_pictures(ledger: Ledger, job_id: str, reason: FailureReason | None) -> Iterator[PictureRef]:

@@ -1,22 +1,37 @@
 """Taking pictures in: the job is recorded before any message about it is sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 
 import anyio
 import anyio.to_thread
+import structlog
 from fastapi import Response
 
+from sightline.errors import Unavailable
 from sightline.queue.broker import send
 from sightline.queue.jobs import IdempotencyKey, Job, JobRequest, JobState
 from sightline.queue.messages import PlanJob
-from sightline.queue.sources import JobSource, PictureRef, RecordedSource, SourceKind
+from sightline.queue.origin import Origin
+from sightline.queue.sources import (
+    ExportTarget,
+    JobSource,
+    PictureRef,
+    PointsSource,
+    RecordedSource,
+    SourceKind,
+)
 from sightline_api.gateway import Gateway
+from sightline_api.http.overload import Work
+from sightline_api.http.problems import ApiError
+from sightline_api.http.request_id import bound_request_id
 from sightline_api.ingest.models import AnySource, UrlsSource
 from sightline_api.ingest.places import checked_place
 from sightline_api.jobs.resource import JobResource
 
 _POLL_S = 0.1
+
+_log = structlog.get_logger(__name__)
 
 
 def recorded_source(gateway: Gateway, source: AnySource) -> tuple[JobSource, Iterator[PictureRef]]:
@@ -38,18 +53,39 @@ def start_job(
     request: JobRequest,
     refs: Iterator[PictureRef] | Sequence[PictureRef] = (),
     idempotency: IdempotencyKey | None = None,
+    take_quota: Callable[[], None] = lambda: None,
 ) -> Job:
     """Make sure of the collection, record the job, and send the message that plans it.
 
     `refs` are taken one by one while they are recorded, and not at all if the key made a job before;
-    raises IdempotencyKeyReused if that was for another request.
+    raises IdempotencyKeyReused if that was for another request. `take_quota` counts the pictures of a
+    new job, and raises ApiError if they are too many.
     """
     job = gateway.ledger.made_under(idempotency) if idempotency else None
     if job is None:
-        gateway.index.ensure_collection(gateway.collection_spec(request.collection))
-        job = gateway.ledger.create(request, refs, idempotency)
+        job = _recorded(gateway, request, refs, idempotency, take_quota)
+    gateway.ledger.await_replicas()
     if job.state is JobState.QUEUED:
-        send(gateway.broker, PlanJob(job_id=job.id))
+        send(gateway.broker, PlanJob(job_id=job.id, origin=job.origin))
+    return job
+
+
+def _recorded(
+    gateway: Gateway,
+    request: JobRequest,
+    refs: Iterator[PictureRef] | Sequence[PictureRef],
+    idempotency: IdempotencyKey | None,
+    take_quota: Callable[[], None],
+) -> Job:
+    origin = Origin(request_id=bound_request_id(), traceparent=gateway.tracer.traceparent())
+    with gateway.tracer.span("record job") as span:
+        # An export is of what is there, and an import knows what its collection has to be.
+        if not isinstance(request.source, ExportTarget | PointsSource):
+            gateway.ensure_collection(request.collection)
+        take_quota()
+        job = gateway.ledger.create(request, refs, idempotency, origin)
+        span.note({"job_id": job.id})
+    _log.info("job_recorded", job_id=job.id, source=request.source.kind, collection=request.collection)
     return job
 
 
@@ -64,10 +100,22 @@ async def wait_for_end(gateway: Gateway, job: Job, seconds: float) -> Job:
 
 async def job_answer(gateway: Gateway, job: Job, wait_s: float, response: Response) -> JobResource:
     """A job for its client: 200 if it ended within the time that the client would wait."""
-    if wait_s:
-        job = await wait_for_end(gateway, job, wait_s)
-    if wait_s and job.state.final:
+    if wait_s and (ended := await _ended_job(gateway, job, wait_s)):
+        job = ended
         response.status_code = HTTPStatus.OK
         response.headers["Preference-Applied"] = f"wait={wait_s:.0f}"
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return JobResource.of(job)
+
+
+async def _ended_job(gateway: Gateway, job: Job, wait_s: float) -> Job | None:
+    try:
+        gateway.bounds.check(Work.FOLLOWED)
+    except ApiError:
+        return None  # It is a preference (RFC 7240), which may be left aside.
+    async with gateway.bounds.place(Work.FOLLOWED):
+        try:
+            job = await wait_for_end(gateway, job, wait_s)
+        except Unavailable:
+            return None  # It was accepted, and goes on whether it is looked at or not.
+    return job if job.state.final else None

@@ -1,6 +1,7 @@
 """A job's life as Server-Sent Events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 import anyio
 import anyio.to_thread
@@ -10,6 +11,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sightline.errors import JobNotFound, Unavailable
 from sightline.queue.jobs import Job
 from sightline.queue.ledger import Ledger
+from sightline_api.http.overload import overloaded
 from sightline_api.jobs.resource import JobResource
 
 _POLL_S = 0.5
@@ -17,6 +19,8 @@ _PING_S = 15
 _SEND_TIMEOUT_S = 30
 """A client that reads nothing for so long is left."""
 _END_WITHIN_S = 2
+MOST_LISTENERS = 128
+"""Each costs two reads of Redis a second."""
 _THREADS = 4
 """That a Redis which does not answer can hold, whatever the number of listeners."""
 
@@ -27,13 +31,16 @@ class JobEvents:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._threads = CapacityLimiter(_THREADS)
+        self._listeners = 0
 
     async def stream(self, job_id: str) -> EventSourceResponse:
         """`progress` with the job now and whenever it changes, `done` when it has ended.
 
-        Raises JobNotFound before anything is sent. When the server stops, the stream ends without `done`,
-        and a browser comes back by itself.
+        Raises JobNotFound, and ApiError (429) if too many listen, before anything is sent. When the server
+        stops, the stream ends without `done`, and a browser comes back by itself.
         """
+        if self._listeners >= MOST_LISTENERS:
+            raise overloaded(f"{self._listeners} clients follow jobs, no more may.")
         job = await self._read(job_id)
         stopping = anyio.Event()
         return EventSourceResponse(
@@ -45,6 +52,15 @@ class JobEvents:
         )
 
     async def _events(self, job: Job, stopping: anyio.Event) -> AsyncIterator[ServerSentEvent]:
+        self._listeners += 1
+        try:
+            async with aclosing(self._changes(job, stopping)) as changes:
+                async for event in changes:
+                    yield event
+        finally:
+            self._listeners -= 1
+
+    async def _changes(self, job: Job, stopping: anyio.Event) -> AsyncGenerator[ServerSentEvent, None]:
         yield _event("progress", job)
         while not job.state.final:
             with anyio.move_on_after(_POLL_S):

@@ -4,20 +4,26 @@ from functools import partial
 from typing import Annotated, Self
 from uuid import UUID
 
+import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from sightline.served import Served
 from sightline.settings import CollectionName
-from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.gateway import GatewayDep
+from sightline_api.http.access import READ, CallerDep
 from sightline_api.http.base64_picture import Base64Picture
+from sightline_api.http.bounded_routes import BoundedRoute
 from sightline_api.http.example_values import IMAGE_ID, PICTURE_BASE64
+from sightline_api.http.parameters import chosen_collection
 from sightline_api.search.languages import ENGLISH, UNDETERMINED, is_english
 from sightline_api.search.models import ImageIdPart, Lang, Text
+from sightline_api.search.query_model import QueryModel
 from sightline_api.search.text_vectors import TextInLanguage
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"], route_class=BoundedRoute, dependencies=[READ])
 
 MAX_LABELS = 1_000
 
@@ -65,17 +71,20 @@ class Classification(BaseModel):
 
 
 @router.post("/classify")
-async def classify(gateway: GatewayDep, body: ClassifyRequest) -> Classification:
+async def classify(gateway: GatewayDep, caller: CallerDep, body: ClassifyRequest) -> Classification:
     """Compare a picture with labels: a softmax over their cosines."""
-    return await gateway.search_threads.run(partial(_classify, gateway, body))
+    collection = chosen_collection(gateway, caller, body.collection)
+    classified = partial(gateway.with_served, collection, partial(_classify, body))
+    return await anyio.to_thread.run_sync(classified)
 
 
-def _classify(gateway: Gateway, body: ClassifyRequest) -> Classification:
-    picture = _picture_vector(gateway, body)
+def _classify(body: ClassifyRequest, served: Served[QueryModel]) -> Classification:
+    model = served.model
+    picture = _picture_vector(served, body)
     texts = [TextInLanguage(body.template.replace("{}", label), _language(body)) for label in body.labels]
-    vectors = gateway.texts.of_many(texts)
+    vectors = model.texts.of_many(texts)
     cosines = np.stack([vectors[text] for text in texts]) @ picture
-    logits = gateway.encoder.manifest.logit_scale * cosines
+    logits = model.encoder.manifest.logit_scale * cosines
     odds = np.exp(logits - logits.max())
     probabilities = odds / odds.sum()
     return Classification(
@@ -87,7 +96,7 @@ def _classify(gateway: Gateway, body: ClassifyRequest) -> Classification:
             )
             for place in np.argsort(-cosines, kind="stable")
         ],
-        model=gateway.encoder.manifest.name,
+        model=model.encoder.manifest.name,
     )
 
 
@@ -96,11 +105,11 @@ def _language(body: ClassifyRequest) -> str:
     return body.lang or (ENGLISH if is_english(", ".join(body.labels)) else UNDETERMINED)
 
 
-def _picture_vector(gateway: Gateway, body: ClassifyRequest) -> NDArray[np.float32]:
+def _picture_vector(served: Served[QueryModel], body: ClassifyRequest) -> NDArray[np.float32]:
+    pictures = served.model.pictures
     if body.image_base64 is not None:
-        return gateway.pictures.of_bytes(body.image_base64).vector
+        return pictures.of_bytes(body.image_base64).vector
     assert body.image_id is not None
-    collection = body.collection or gateway.settings.collection
     part = ImageIdPart(image_id=body.image_id)
-    point = gateway.pictures.stored_points(collection, [part])[str(body.image_id)]
-    return gateway.pictures.of_stored(collection, part, point).vector
+    point = pictures.stored_points(served.version, [part])[str(body.image_id)]
+    return pictures.of_stored(served.version, part, point).vector

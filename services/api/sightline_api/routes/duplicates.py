@@ -5,9 +5,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Self
 
-import anyio.to_thread
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from sightline.index import StoredPoint
 from sightline.likeness import DuplicateKind
@@ -15,13 +14,16 @@ from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.sources import DuplicatesSource
 from sightline.settings import CollectionName
 from sightline_api.gateway import GatewayDep
+from sightline_api.http.access import READ, WRITE, CallerDep
+from sightline_api.http.bounded_routes import BoundedRoute
 from sightline_api.http.cursors import make_cursor, read_cursor
-from sightline_api.http.parameters import CollectionDep, Cursor, WaitDep
+from sightline_api.http.overload import Work
+from sightline_api.http.parameters import CollectionDep, Cursor, WaitDep, chosen_collection
 from sightline_api.images import Image
 from sightline_api.ingest.starting import job_answer, start_job
 from sightline_api.jobs.resource import JobResource
 
-router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
+router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"], route_class=BoundedRoute)
 
 SHOWN_OF_A_GROUP = 100
 
@@ -33,10 +35,12 @@ class ScanRequest(BaseModel):
 
     collection: CollectionName | None = None
     perceptual_bits: Annotated[
-        int, Field(ge=0, le=96, description="of 256: how many may differ in the hashes of two copies")
+        int,
+        Strict(),
+        Field(ge=0, le=96, description="of 256: how many may differ in the hashes of two copies"),
     ] = DuplicatesSource.model_fields["perceptual_bits"].default
     semantic_cosine: Annotated[
-        float, Field(ge=0.5, le=1, description="how near the vectors of two pictures must be")
+        float, Strict(), Field(ge=0.5, le=1, description="how near the vectors of two pictures must be")
     ] = DuplicatesSource.model_fields["semantic_cosine"].default
 
 
@@ -71,9 +75,10 @@ class DuplicateGroups(BaseModel):
     next_cursor: str | None
 
 
-@router.post("/scan", status_code=HTTPStatus.ACCEPTED)
+@router.post("/scan", status_code=HTTPStatus.ACCEPTED, dependencies=[WRITE])
 async def scan_for_duplicates(
     gateway: GatewayDep,
+    caller: CallerDep,
     wait_s: WaitDep,
     response: Response,
     body: Annotated[ScanRequest, Body(default_factory=ScanRequest)],
@@ -82,14 +87,14 @@ async def scan_for_duplicates(
 
     def start() -> Job:
         asked = DuplicatesSource(**body.model_dump(include={"perceptual_bits", "semantic_cosine"}))
-        collection = body.collection or gateway.settings.collection
+        collection = chosen_collection(gateway, caller, body.collection)
         return start_job(gateway, JobRequest(collection=collection, source=asked))
 
-    job = await anyio.to_thread.run_sync(start)
+    job = await gateway.bounds.run(Work.QUEUE, start)
     return await job_answer(gateway, job, wait_s, response)
 
 
-@router.get("")
+@router.get("", dependencies=[READ])
 def list_duplicates(
     gateway: GatewayDep,
     collection: CollectionDep,
@@ -130,4 +135,5 @@ def _has_duplicates(group: DuplicateGroup) -> bool:
 
 
 def _quality(point: StoredPoint) -> tuple[int, int, str]:
-    return (point.payload.width * point.payload.height, point.payload.bytes, point.id)
+    payload = point.payload
+    return ((payload.width or 0) * (payload.height or 0), payload.bytes or 0, point.id)

@@ -4,6 +4,7 @@ import base64
 from functools import partial
 from typing import Annotated, Literal
 
+import anyio.to_thread
 import numpy as np
 from fastapi import APIRouter
 from numpy.typing import NDArray
@@ -11,12 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import NotFound
 from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.http.access import READ
 from sightline_api.http.base64_picture import Base64Picture
+from sightline_api.http.bounded_routes import BoundedRoute
 from sightline_api.http.example_values import PICTURE_BASE64
 from sightline_api.search.models import Text
+from sightline_api.search.query_model import QueryModel
 from sightline_api.search.text_vectors import TextInLanguage
 
-router = APIRouter(prefix="/v1", tags=["embeddings"])
+router = APIRouter(prefix="/v1", tags=["embeddings"], route_class=BoundedRoute, dependencies=[READ])
 
 MAX_INPUTS = 256
 
@@ -65,17 +69,15 @@ class EmbeddingsResponse(BaseModel):
 @router.post("/embeddings")
 async def embed(gateway: GatewayDep, body: EmbeddingsRequest) -> EmbeddingsResponse:
     """Unit vectors of texts and pictures, in one space."""
-    return await gateway.search_threads.run(partial(_embed, gateway, body))
+    return await anyio.to_thread.run_sync(partial(_embed, gateway, body))
 
 
 def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
-    model = gateway.encoder.manifest.name
-    if body.model not in (None, model):
-        raise NotFound(f"Model '{body.model}' is not in use here; '{model}' is.")
+    model = _model(gateway, body.model)
     inputs = [body.input] if isinstance(body.input, str) else body.input
-    texts = gateway.texts.of_many([TextInLanguage(one) for one in inputs if isinstance(one, str)])
+    texts = model.texts.of_many([TextInLanguage(one) for one in inputs if isinstance(one, str)])
     vectors = [
-        gateway.pictures.of_bytes(one.image_base64).vector
+        model.pictures.of_bytes(one.image_base64).vector
         if isinstance(one, ImageInput)
         else texts[TextInLanguage(one)]
         for one in inputs
@@ -85,8 +87,19 @@ def _embed(gateway: Gateway, body: EmbeddingsRequest) -> EmbeddingsResponse:
             Embedding(index=place, embedding=_encoded(vector, body.encoding_format))
             for place, vector in enumerate(vectors)
         ],
-        model=model,
+        model=model.artifact.manifest.name,
     )
+
+
+def _model(gateway: Gateway, named: str | None) -> QueryModel:
+    """The model of the default collection, or the one named, if that or new collections are of it."""
+    served = gateway.model_in_use()
+    in_use = {one.artifact.manifest.name: one for one in (gateway.models.of_new_collections, served)}
+    if named is None:
+        return served
+    if named not in in_use:
+        raise NotFound(f"Model '{named}' is not in use here; '{served.artifact.manifest.name}' is.")
+    return in_use[named]
 
 
 def _encoded(vector: NDArray[np.float32], encoding: Literal["float", "base64"]) -> list[float] | str:

@@ -7,9 +7,11 @@ from pydantic import BaseModel, Field
 
 from sightline.index.filters import FIELD_PATTERN
 from sightline_api.gateway import GatewayDep
+from sightline_api.http.access import READ
+from sightline_api.http.bounded_routes import BoundedRoute
 from sightline_api.http.parameters import CollectionDep, FilterDep
 
-router = APIRouter(prefix="/v1/facets", tags=["search"])
+router = APIRouter(prefix="/v1/facets", tags=["search"], route_class=BoundedRoute, dependencies=[READ])
 
 
 class FacetValue(BaseModel):

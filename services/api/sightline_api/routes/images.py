@@ -2,6 +2,7 @@
 
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -13,16 +14,19 @@ from sightline.identity import point_id
 from sightline.index import SortKey, StoredPoint
 from sightline.settings import CollectionName
 from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.http.access import READ, WRITE, CallerDep
+from sightline_api.http.bounded_routes import BoundedRoute, HoldsOriginal
 from sightline_api.http.cursors import make_cursor, read_cursor
 from sightline_api.http.example_values import IMAGE_SHA256
-from sightline_api.http.parameters import CollectionDep, Cursor, FilterDep, ImageId
+from sightline_api.http.parameters import CollectionDep, Cursor, FilterDep, ImageId, chosen_collection
+from sightline_api.http.response_in_pieces import response_in_pieces
 from sightline_api.images import Image
 from sightline_api.ingest.picture_details import Metadata, Tags
-from sightline_api.originals import CONTENT_TYPES, web_original
+from sightline_api.originals import CONTENT_TYPES, UNKNOWN_TYPE, file_name, web_original
 from sightline_api.search.models import ImageIdPart, Limit, MinRelevance, SearchResponse
 from sightline_api.search.searching import search_parts
 
-router = APIRouter(prefix="/v1/images", tags=["images"])
+router = APIRouter(prefix="/v1/images", tags=["images"], route_class=BoundedRoute)
 
 _BYTES = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 _THUMBNAIL: dict[int | str, dict[str, Any]] = {
@@ -32,7 +36,7 @@ _THUMBNAIL: dict[int | str, dict[str, Any]] = {
 _ORIGINAL: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The bytes of the picture.",
-        "content": dict.fromkeys(sorted(CONTENT_TYPES.values()), _BYTES),
+        "content": dict.fromkeys(sorted({*CONTENT_TYPES.values(), UNKNOWN_TYPE}), _BYTES),
     },
     307: {"description": "To where on the web the picture came from."},
 }
@@ -79,7 +83,7 @@ class ImageList(BaseModel):
     next_cursor: str | None
 
 
-@router.get("")
+@router.get("", dependencies=[READ])
 def browse_images(
     gateway: GatewayDep,
     collection: CollectionDep,
@@ -98,33 +102,33 @@ def browse_images(
     )
 
 
-@router.post("/known")
-def known_images(gateway: GatewayDep, body: KnownRequest) -> KnownResponse:
+@router.post("/known", dependencies=[READ])
+def known_images(gateway: GatewayDep, caller: CallerDep, body: KnownRequest) -> KnownResponse:
     """Which of these pictures are indexed already, so that a client need not upload them."""
-    collection = body.collection or gateway.settings.collection
+    collection = chosen_collection(gateway, caller, body.collection)
     ids = {sha256: point_id(sha256) for sha256 in body.sha256}
     found = gateway.index.retrieve(collection, list(ids.values()))
     return KnownResponse(known={sha256: one for sha256, one in ids.items() if one in found})
 
 
-@router.get("/{image_id}")
+@router.get("/{image_id:uuid}", dependencies=[READ])
 def get_image(gateway: GatewayDep, collection: CollectionDep, image_id: ImageId) -> Image:
     """One picture."""
     return Image.of(_point(gateway, collection, image_id), collection)
 
 
-@router.patch("/{image_id}")
+@router.patch("/{image_id:uuid}", dependencies=[WRITE])
 def change_image(
     gateway: GatewayDep, collection: CollectionDep, image_id: ImageId, body: ImageChange
 ) -> Image:
     """Replace the tags of a picture, or its metadata, or both."""
     given = {"tags": body.tags, "metadata": body.metadata}
     if changes := {name: value for name, value in given.items() if value is not None}:
-        gateway.index.set_payload(collection, str(image_id), changes)
+        gateway.writer.set_payload(collection, str(image_id), changes)
     return Image.of(_point(gateway, collection, image_id), collection)
 
 
-@router.delete("/{image_id}", status_code=HTTPStatus.NO_CONTENT)
+@router.delete("/{image_id:uuid}", dependencies=[WRITE], status_code=HTTPStatus.NO_CONTENT)
 def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: ImageId) -> None:
     """Forget a picture: its point, thumbnail and uploaded copy. Files in folders are not touched.
 
@@ -132,11 +136,13 @@ def delete_image(gateway: GatewayDep, collection: CollectionDep, image_id: Image
     """
     point = _point(gateway, collection, image_id)
     gateway.deletions.record(collection, [point.id])
-    gateway.index.delete(collection, [point.id])
+    gateway.ledger.await_replicas()
+    # The point last: as long as it is there, a deletion that broke off can be asked for again.
     gateway.media.delete(collection, point.id, point.payload.sha256)
+    gateway.writer.delete(collection, [point.id])
 
 
-@router.get("/{image_id}/thumbnail", response_class=Response, responses=_THUMBNAIL)
+@router.get("/{image_id:uuid}/thumbnail", dependencies=[READ], response_class=Response, responses=_THUMBNAIL)
 def get_thumbnail(
     gateway: GatewayDep, collection: CollectionDep, image_id: ImageId, request: Request
 ) -> Response:
@@ -149,7 +155,12 @@ def get_thumbnail(
     return Response(data, media_type="image/webp", headers=headers)
 
 
-@router.get("/{image_id}/original", response_class=Response, responses=_ORIGINAL)
+@router.get(
+    "/{image_id:uuid}/original",
+    dependencies=[READ, HoldsOriginal],
+    response_class=Response,
+    responses=_ORIGINAL,
+)
 def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: ImageId) -> Response:
     """The bytes the picture was indexed from; of a picture from the web, a redirect to where it was."""
     point = _point(gateway, collection, image_id)
@@ -161,10 +172,12 @@ def get_original(gateway: GatewayDep, collection: CollectionDep, image_id: Image
             raise
         # The page it came from is nobody's business there.
         return RedirectResponse(url, HTTPStatus.TEMPORARY_REDIRECT, {"Referrer-Policy": "no-referrer"})
-    return Response(data, media_type=CONTENT_TYPES[point.payload.format], headers=_IMMUTABLE)
+    named = {"Content-Disposition": f"inline; filename*=UTF-8''{quote(file_name(point), safe='')}"}
+    content_type = CONTENT_TYPES.get(point.payload.format, UNKNOWN_TYPE)
+    return response_in_pieces(data, content_type, named | _IMMUTABLE)
 
 
-@router.get("/{image_id}/similar")
+@router.get("/{image_id:uuid}/similar", dependencies=[READ])
 def similar_images(
     gateway: GatewayDep,
     collection: CollectionDep,

@@ -10,15 +10,28 @@ from sse_starlette import EventSourceResponse
 from sightline.errors import FailureReason
 from sightline.queue.jobs import Failure, JobState
 from sightline_api.gateway import GatewayDep
+from sightline_api.http.access import READ, WRITE, CallerDep
+from sightline_api.http.bounded_routes import BoundedRoute
 from sightline_api.http.cursors import make_cursor, read_cursor
-from sightline_api.http.parameters import Cursor, JobId
+from sightline_api.http.parameters import Cursor, JobDep
+from sightline_api.ingest.retrying import check_no_migration
 from sightline_api.jobs.resource import JobResource
 
-router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], route_class=BoundedRoute)
 
 _EVENTS: dict[str, Any] = {
     "description": "Events `progress` and `done`, each with the job as its data.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {
+        "text/event-stream": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "event": {"enum": ["progress", "done"]},
+                    "data": {"type": "string", "contentMediaType": "application/json"},
+                },
+            }
+        }
+    },
 }
 
 PageSize = Annotated[int, Query(ge=1, le=1000, examples=[50])]
@@ -53,55 +66,67 @@ class FailureList(BaseModel):
     next_cursor: str | None
 
 
-@router.get("")
+@router.get("", dependencies=[READ])
 def list_jobs(
-    gateway: GatewayDep, state: JobState | None = None, cursor: Cursor = None, limit: PageSize = 50
+    gateway: GatewayDep,
+    caller: CallerDep,
+    state: JobState | None = None,
+    cursor: Cursor = None,
+    limit: PageSize = 50,
 ) -> JobList:
-    """Jobs, newest first."""
+    """Jobs of the collections that the key may use, newest first.
+
+    Where most jobs are others' or in another state, a page may have fewer than `limit`, or none, and still a
+    `next_cursor`.
+    """
     request = ["jobs", state]
     before = str(read_cursor(cursor, request)) if cursor else None
-    jobs = gateway.ledger.list_jobs(state=state, before=before, limit=limit + 1)
-    more = len(jobs) > limit
+    jobs, last = gateway.ledger.list_jobs(
+        state=state, before=before, limit=limit, collections=caller.collections
+    )
     return JobList(
-        items=[JobResource.of(job) for job in jobs[:limit]],
-        next_cursor=make_cursor(jobs[limit - 1].id, request) if more else None,
+        items=[JobResource.of(job) for job in jobs],
+        next_cursor=make_cursor(last, request) if last is not None else None,
     )
 
 
-@router.get("/{job_id}")
-def get_job(gateway: GatewayDep, job_id: JobId) -> JobResource:
+@router.get("/{job_id}", dependencies=[READ])
+def get_job(job: JobDep) -> JobResource:
     """One job as it stands."""
-    return JobResource.of(gateway.ledger.job(job_id))
+    return JobResource.of(job)
 
 
-@router.post("/{job_id}/cancel")
-def cancel_job(gateway: GatewayDep, job_id: JobId) -> JobResource:
+@router.post("/{job_id}/cancel", dependencies=[WRITE])
+def cancel_job(gateway: GatewayDep, job: JobDep) -> JobResource:
     """Index nothing more of a job; what is being indexed at this moment ends as it ends.
 
-    A job that has ended stays as it is.
+    A job that has ended stays as it is. That of a migration goes on: a migration is paused or aborted.
     """
-    gateway.ledger.stop(job_id)
-    return JobResource.of(gateway.ledger.job(job_id))
+    check_no_migration(job)
+    gateway.ledger.stop(job.id)
+    return JobResource.of(gateway.ledger.job(job.id))
 
 
-@router.get("/{job_id}/events", response_class=EventSourceResponse, responses={200: _EVENTS})
-async def stream_job(gateway: GatewayDep, job_id: JobId) -> EventSourceResponse:
+@router.get(
+    "/{job_id}/events", dependencies=[READ], response_class=EventSourceResponse, responses={200: _EVENTS}
+)
+async def stream_job(gateway: GatewayDep, job: JobDep) -> EventSourceResponse:
     """The job as Server-Sent Events: `progress` now and at each change, `done` when it has ended."""
-    return await gateway.job_events.stream(job_id)
+    return await gateway.job_events.stream(job.id)
 
 
-@router.get("/{job_id}/failures")
+@router.get("/{job_id}/failures", dependencies=[READ])
 def list_failures(
     gateway: GatewayDep,
-    job_id: JobId,
+    job: JobDep,
     reason: FailureReason | None = None,
     cursor: Cursor = None,
     limit: PageSize = 100,
 ) -> FailureList:
     """The pictures of a job that were not indexed, each with its reason."""
-    request = ["failures", job_id, reason]
+    request = ["failures", job.id, reason]
     after = int(read_cursor(cursor, request)) if cursor else -1
-    failures = gateway.ledger.failures(job_id, reason=reason, after=after, limit=limit + 1)
+    failures = gateway.ledger.failures(job.id, reason=reason, after=after, limit=limit + 1)
     more = len(failures) > limit
     return FailureList(
         items=[FailureResource.of(failure) for failure in failures[:limit]],

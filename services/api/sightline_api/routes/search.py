@@ -3,12 +3,15 @@
 from functools import partial
 from typing import Annotated, Literal
 
+import anyio.to_thread
 from fastapi import APIRouter, File, Form, Query, UploadFile
 
 from sightline.index.filters import parse_filter
 from sightline_api.gateway import GatewayDep
+from sightline_api.http.access import READ, CallerDep
+from sightline_api.http.bounded_routes import BoundedRoute
 from sightline_api.http.example_values import QUERY, STEERED_QUERY, TREE_JSON
-from sightline_api.http.parameters import CollectionDep, Cursor, FilterDep
+from sightline_api.http.parameters import CollectionDep, Cursor, FilterDep, chosen_collection
 from sightline_api.search.grammar import parse_query
 from sightline_api.search.models import (
     MAX_TEXT_CHARACTERS,
@@ -24,7 +27,7 @@ from sightline_api.search.models import (
 )
 from sightline_api.search.searching import search, search_parts
 
-router = APIRouter(prefix="/v1/search", tags=["search"])
+router = APIRouter(prefix="/v1/search", tags=["search"], route_class=BoundedRoute, dependencies=[READ])
 
 QueryText = Annotated[
     str, Query(min_length=1, max_length=MAX_TEXT_CHARACTERS, examples=[QUERY, STEERED_QUERY])
@@ -39,9 +42,10 @@ _FORM_EXAMPLES = {
 
 
 @router.post("")
-async def search_composed(gateway: GatewayDep, body: SearchRequest) -> SearchResponse:
+async def search_composed(gateway: GatewayDep, caller: CallerDep, body: SearchRequest) -> SearchResponse:
     """Search by any number of parts: texts, stored pictures and pictures in the request."""
-    return await gateway.search_threads.run(partial(search, gateway, body))
+    chosen_collection(gateway, caller, body.collection)
+    return await anyio.to_thread.run_sync(partial(search, gateway, body))
 
 
 @router.get("")
@@ -60,7 +64,7 @@ async def search_short(
 ) -> SearchResponse:
     """Search by words and "quoted phrases"; `-word` and `-"a phrase"` exclude."""
     parts = [TextPart(text=q, lang=lang)] if syntax == "plain" else parse_query(q, lang=lang)
-    return await gateway.search_threads.run(
+    return await anyio.to_thread.run_sync(
         partial(
             search_parts,
             gateway,
@@ -95,7 +99,7 @@ async def search_by_image(
     if q:
         parts += parse_query(q, beside_others=True, lang=lang)
     tree = parse_filter(filter) if filter else None
-    return await gateway.search_threads.run(
+    return await anyio.to_thread.run_sync(
         partial(
             search_parts,
             gateway,

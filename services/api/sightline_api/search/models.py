@@ -11,6 +11,8 @@ from pydantic import (
     Discriminator,
     Field,
     PlainSerializer,
+    Strict,
+    StrictBool,
     Tag,
     WithJsonSchema,
     model_validator,
@@ -79,7 +81,7 @@ Lang = Annotated[
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: Weight = 1.0
+    weight: Annotated[Weight, Strict()] = 1.0
 
 
 class TextPart(_Part):
@@ -152,9 +154,9 @@ class SearchRequest(BaseModel):
 
     query: Annotated[list[Part], Field(min_length=1, max_length=MAX_PARTS)]
     filter: Filter | None = None
-    limit: Limit = 20
+    limit: Annotated[Limit, Strict()] = 20
     cursor: str | None = None
-    min_relevance: MinRelevance = None
+    min_relevance: Annotated[MinRelevance, Strict()] = None
     strategy: Annotated[
         Strategy,
         Field(
@@ -163,14 +165,16 @@ class SearchRequest(BaseModel):
         ),
     ] = "sum"
     diversity: Annotated[
-        float, Field(ge=0, le=1, description="how much hits that are like better ones stand behind")
+        float, Strict(), Field(ge=0, le=1, description="how much hits that are like better ones stand behind")
     ] = 0.0
     collapse: Annotated[
         Literal["none"] | Alike,
         Field(description="show the best alone of hits that are duplicates, and count the others"),
     ] = "none"
-    explain: Annotated[bool, Field(description="say what each part of the query has in each hit")] = False
-    exact: Annotated[bool, Field(description="compare with every vector, past the index")] = False
+    explain: Annotated[StrictBool, Field(description="say what each part of the query has in each hit")] = (
+        False
+    )
+    exact: Annotated[StrictBool, Field(description="compare with every vector, past the index")] = False
     collection: CollectionName | None = None
 
     @model_validator(mode="after")

@@ -83,7 +83,7 @@ class QueryEncoder:
         self._pictures = pictures
 
     def encode(self, collection: str, parts: Sequence[Part], strategy: Strategy = "sum") -> EncodedQuery:
-        """The vectors of the parts, and what they aim at together.
+        """The vectors of the parts, and what they aim at together; a version of a collection will do.
 
         Raises QueryCancelsOut, ImageNotFound, NotFound (a box of a picture that cannot be read any more) or
         BadPicture, or ApiError (429) if too many texts wait.

@@ -5,17 +5,18 @@ from threading import Lock
 from typing import NamedTuple
 
 from sightline.index import SearchQuery
-from sightline.index.filters import filter_json
+from sightline_api.search.filter_length import is_long
 
 CAPACITY = 64
 REPLACING_SHARE = 1 / 16
 """Share of the searches that go into a full sample, each in the place of any other."""
-MAX_FILTER_BYTES = 4_096
-"""Searches with a longer filter are left out: 64 of the longest that the API takes would fill a gigabyte."""
 
 
 class SampledQuery(NamedTuple):
-    """A search as the index got it: a vector and a filter, no texts and no pictures."""
+    """A search as the index got it: a vector and a filter, no texts and no pictures.
+
+    `collection` is the version that was searched.
+    """
 
     collection: str
     query: SearchQuery
@@ -41,7 +42,7 @@ class QuerySample:
             return
         if len(self._kept) >= self._capacity and random() >= REPLACING_SHARE:
             return
-        if query.filter is not None and len(filter_json(query.filter)) > MAX_FILTER_BYTES:
+        if is_long(query.filter):
             return
         with self._lock:
             if len(self._kept) >= self._capacity:

@@ -10,6 +10,7 @@ import structlog
 
 from sightline.errors import CollectionNotFound, SightlineError
 from sightline.index import ScoredPoint, VectorIndex
+from sightline.index.versions import collection_of
 from sightline_api.http.metrics import Metrics
 from sightline_api.search.query_sample import QuerySample, SampledQuery
 
@@ -45,7 +46,8 @@ class RecallMonitor:
         sampled = self._sample.take()
         if sampled is None:
             return 0.0
-        self._metrics.recall_check_begun(sampled.collection)
+        collection = collection_of(sampled.collection)
+        self._metrics.recall_check_begun(collection)
         query = replace(sampled.query, limit=RECALL_AT)
         began: float | None = None
         try:
@@ -59,16 +61,15 @@ class RecallMonitor:
         else:
             self._answered()
             if nearest:
-                self._metrics.recall_measured(sampled.collection, recall_of(near, nearest))
+                self._metrics.recall_measured(collection, recall_of(near, nearest))
         return 0.0 if began is None else perf_counter() - began
 
     def _failed(self, sampled: SampledQuery, error: Exception) -> None:
-        self._metrics.recall_check_failed(sampled.collection)
+        collection = collection_of(sampled.collection)
+        self._metrics.recall_check_failed(collection)
         if not self._failing:
             defect = None if isinstance(error, SightlineError) else error
-            _log.warning(
-                "recall_check_failed", collection=sampled.collection, detail=str(error), exc_info=defect
-            )
+            _log.warning("recall_check_failed", collection=collection, detail=str(error), exc_info=defect)
         self._failing = True
 
     def _answered(self) -> None:

@@ -6,16 +6,19 @@ from functools import partial
 from time import perf_counter
 from typing import Literal
 
+from sightline.errors import BadRequest
 from sightline.index import ScoredPoint, SearchQuery
 from sightline.index.filters import Filter
 from sightline.index.ranking import CANDIDATES
 from sightline.likeness import Alike
+from sightline.served import Served
 from sightline_api.gateway import Gateway
 from sightline_api.http.cursors import make_cursor, read_cursor
 from sightline_api.images import Image
 from sightline_api.search.collapsing import CollapsedHit, collapsed_page
 from sightline_api.search.models import (
     MAX_DEPTH,
+    MAX_PARTS,
     Hit,
     ModelInUse,
     Part,
@@ -25,22 +28,30 @@ from sightline_api.search.models import (
     Took,
 )
 from sightline_api.search.query import EncodedQuery
+from sightline_api.search.query_model import QueryModel
 from sightline_api.search.relevance import STANDS_OUT
 
 
 def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
     """Run a composed query. Pictures that are part of it are left out of the hits."""
-    started = perf_counter()
     collection = request.collection or gateway.settings.collection
-    fingerprint = request.model_dump(mode="json", exclude={"cursor"})
+    return gateway.with_served(collection, partial(_search, gateway, request))
+
+
+def _search(gateway: Gateway, request: SearchRequest, served: Served[QueryModel]) -> SearchResponse:
+    started = perf_counter()
+    model, collection = served.model, served.version
+    # A page of one version says nothing of what is on the next of another.
+    fingerprint = [request.model_dump(mode="json", exclude={"cursor"}), collection]
     offset = int(read_cursor(request.cursor, fingerprint)) if request.cursor else 0
     depth = CANDIDATES if request.diversity else MAX_DEPTH
     limit = min(request.limit, depth - offset)
-    query = gateway.queries.encode(collection, request.query, request.strategy)
+    with gateway.tracer.span("encode", {"parts": len(request.query)}):
+        query = model.queries.encode(collection, request.query, request.strategy)
     encoded = perf_counter()
     wanted = SearchQuery(
         vector=query.aims[0].vector,
-        space=gateway.encoder.manifest.space,
+        space=served.space,
         limit=limit + 1,
         offset=offset,
         filter=request.filter,
@@ -52,13 +63,17 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
         positives=query.positives if request.strategy == "best_score" else None,
         negatives=query.negatives if request.strategy == "best_score" else None,
     )
-    found = _found(gateway, collection, wanted, request.collapse, depth)
-    relevance = gateway.relevance.of(collection, query, [hit.point for hit in found])
-    no_good_match = _finds_nothing(gateway, collection, query, wanted, relevance)
+    with gateway.tracer.span("index", {"limit": wanted.limit, "offset": offset}) as span:
+        found = _found(gateway, collection, wanted, request.collapse, depth)
+        relevance = model.relevance.of(collection, query, [hit.point for hit in found])
+        no_good_match = _finds_nothing(gateway, served, query, wanted, relevance)
+        span.note({"hits": len(found)})
     done = perf_counter()
-    hits = _hits(collection, query, found[:limit], relevance, request)
+    gateway.metrics.searched(encoded - started, done - encoded)
+    hits = _hits(served.name, query, found[:limit], relevance, request)
     if not request.diversity and request.strategy == "sum":
         gateway.query_sample.offer(collection, replace(wanted, with_vectors=False))
+        gateway.request_sample.offer(served.name, request)
     reached = offset + limit
     more = len(found) > limit and reached < depth and bool(hits)
     return SearchResponse(
@@ -67,7 +82,7 @@ def search(gateway: Gateway, request: SearchRequest) -> SearchResponse:
         next_cursor=make_cursor(reached, fingerprint) if more else None,
         took_ms=_took(started, encoded, done),
         warnings=list(query.warnings),
-        model=ModelInUse(name=gateway.encoder.manifest.name, space=gateway.encoder.manifest.space),
+        model=ModelInUse(name=model.artifact.manifest.name, space=served.space),
     )
 
 
@@ -81,7 +96,11 @@ def search_parts(
     min_relevance: float | None = None,
     collection: str | None = None,
 ) -> SearchResponse:
-    """The same for the short forms."""
+    """The same for the short forms; raises BadRequest for more parts than a query may have."""
+    if len(parts) > MAX_PARTS:
+        raise BadRequest(
+            f"The query has {len(parts)} words, phrases, exclusions and pictures; {MAX_PARTS} are the most."
+        )
     request = SearchRequest(
         query=list(parts),
         limit=limit,
@@ -140,15 +159,15 @@ def _part_scores(query: EncodedQuery, point: ScoredPoint) -> list[PartScore] | N
 
 def _finds_nothing(
     gateway: Gateway,
-    collection: str,
+    served: Served[QueryModel],
     query: EncodedQuery,
     wanted: SearchQuery,
     relevance: Sequence[float],
 ) -> bool:
     """Whether the best hit of all does not stand out; on a later page it has to be looked for."""
     if wanted.offset > 0:
-        best = gateway.index.search(collection, replace(wanted, offset=0, limit=1))
-        relevance = gateway.relevance.of(collection, query, best)
+        best = gateway.index.search(served.version, replace(wanted, offset=0, limit=1))
+        relevance = served.model.relevance.of(served.version, query, best)
     return not relevance or relevance[0] < STANDS_OUT
 
 

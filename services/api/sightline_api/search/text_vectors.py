@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sightline.encoder import Encoder
 from sightline.encoder.prompts import query_texts
+from sightline_api.http.metrics import Metrics
 from sightline_api.search.languages import ENGLISH, is_english
 from sightline_api.search.text_batcher import MOST_AT_ONCE
 from sightline_api.search.text_cache import TextVectorCache
@@ -28,12 +29,12 @@ class TextVectors:
     language is what the caller says, else what the text looks like.
     """
 
-    def __init__(self, encoder: Encoder, cache: TextVectorCache) -> None:
+    def __init__(self, encoder: Encoder, cache: TextVectorCache, metrics: Metrics) -> None:
         of = (encoder.manifest.space, encoder.numerics)
-        self._own = TowerTexts(query_texts(encoder), (*of, "own"), cache)
+        self._own = TowerTexts(query_texts(encoder), (*of, "own"), cache, metrics)
         self._multilingual: TowerTexts | None = None
         if encoder.multilingual is not None:
-            self._multilingual = TowerTexts(encoder.multilingual, (*of, "multilingual"), cache)
+            self._multilingual = TowerTexts(encoder.multilingual, (*of, "multilingual"), cache, metrics)
 
     def of(self, texts: Sequence[TextInLanguage]) -> dict[TextInLanguage, NDArray[np.float32]]:
         """The unit vector of each text, read-only; raises ApiError (429) if too many texts wait."""

@@ -14,8 +14,11 @@ from sightline.queue.sources import (
     ArchiveSource,
     BucketSource,
     DuplicatesSource,
+    ExportTarget,
     FolderSource,
     ManifestSource,
+    MigrationSource,
+    PointsSource,
     RecordedSource,
 )
 from sightline.settings import Settings
@@ -80,5 +83,5 @@ class SourceOpener:
                     image_column=manifest.image_column,
                     fields=self.metadata_fields,
                 )
-            case DuplicatesSource():
-                raise AssertionError("a scan for duplicates lists no pictures")
+            case DuplicatesSource() | MigrationSource() | ExportTarget() | PointsSource() as other:
+                raise AssertionError(f"a job of the kind {other.kind} lists no pictures")

@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import obstore
@@ -78,6 +79,18 @@ class ObstoreBucket:
             answer = self._store.get(key)
         yield OpenedObject(answer.meta["size"], answer.meta["last_modified"], _chunks(answer))
 
+    def put(self, key: str, content: bytes | Path) -> None:
+        """See Bucket."""
+        with _failures_named(missing=Fault.BUCKET_MISSING):
+            self._store.put(key, content)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """See Bucket."""
+        # One by one: of several, some storages tell of one that is missing and leave the others.
+        for key in keys:
+            with _failures_named(), suppress(FileNotFoundError):
+                self._store.delete(key)
+
 
 def _chunks(answer: "obstore.GetResult") -> Iterator[bytes]:
     with _failures_named():
@@ -118,4 +131,6 @@ def _fault(status: int, missing: Fault) -> Fault:
         return missing
     if status in (401, 403):
         return Fault.DENIED
+    if status == 507:
+        return Fault.FULL
     return Fault.NO_ANSWER if status >= 500 or status == 429 else Fault.REFUSED

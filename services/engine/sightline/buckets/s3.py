@@ -1,9 +1,10 @@
 """The door to S3 and to storages that speak its protocol."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -29,6 +30,9 @@ _CHUNK_BYTES = 1 << 16
 _CONNECTIONS = 32
 _DEFAULT_REGION = "us-east-1"
 _NO_ANSWER = (ConnectionError, HTTPClientError, ResponseStreamingError, HTTPError, OSError)
+_FULL = frozenset(
+    {"QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"}
+)
 _EXPIRED = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
 
 
@@ -66,6 +70,24 @@ class S3Bucket:
         with answer["Body"] as body:
             yield OpenedObject(size, modified_at, _chunks(body, size))
 
+    def put(self, key: str, content: bytes | Path) -> None:
+        """See Bucket."""
+        with ExitStack() as stack, _failures_named():
+            body = content if isinstance(content, bytes) else stack.enter_context(content.open("rb"))
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """See Bucket."""
+        objects = [{"Key": key} for key in keys]
+        with _failures_named():
+            answer = self._client.delete_objects(
+                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+            )
+        for failed in answer.get("Errors", ()):
+            code = str(failed.get("Code", ""))[:60]
+            fault = Fault.DENIED if code == "AccessDenied" else Fault.NO_ANSWER
+            raise StorageFailure(fault, f"{failed.get('Key', 'an object')} was not deleted ({code})")
+
 
 def _stored_object(listed: Any) -> StoredObject:
     return StoredObject(listed["Key"], listed["Size"], listed["LastModified"].astimezone(UTC))
@@ -81,6 +103,8 @@ def _client(limits: StorageLimits) -> Any:
             read_timeout=limits.silence_s,
             retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=_CONNECTIONS,
+            # Storages that speak the protocol of S3 do not know all checksums.
+            request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             signature_version=None if session.get_credentials() else UNSIGNED,
         ),
@@ -126,6 +150,8 @@ def _answered(error: ClientError) -> StorageFailure:
 def _fault(status: int, code: str) -> Fault:
     if code == "NoSuchBucket":
         return Fault.BUCKET_MISSING
+    if status == 507 or code in _FULL:
+        return Fault.FULL
     if status == 404:
         return Fault.OBJECT_MISSING
     if code in _EXPIRED or (status in (401, 403) and code != "InvalidObjectState"):

@@ -1,10 +1,11 @@
 """The seam to storages: what every one of them can do, and how it fails."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from pathlib import Path
 from typing import Protocol
 
 
@@ -31,6 +32,7 @@ class Fault(Enum):
     BUCKET_MISSING = auto()
     DENIED = auto()
     REFUSED = auto()
+    FULL = auto()
     UNNAMEABLE_KEY = auto()
     NO_ANSWER = auto()
     TIMED_OUT = auto()
@@ -79,3 +81,9 @@ class Bucket(Protocol):
 
     def open(self, key: str) -> AbstractContextManager[OpenedObject]:
         """An object's content."""
+
+    def put(self, key: str, content: bytes | Path) -> None:
+        """Make an object of bytes or a file, in place of an earlier one; readers see one or the other."""
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Remove up to 1,000 objects, as far as they are there."""

@@ -2,14 +2,15 @@
 
 import os
 import pickle
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from threading import Event, Thread
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from sightline.decoder.process import Assignment, Decode
 from sightline.decoder.task import FOR_THE_INDEX, Decoded, DecodePlan, Wanted, decode_picture
@@ -21,6 +22,10 @@ from sightline.pictures import PictureLimits
 from sightline.settings import Settings
 
 __all__ = ["Decoded", "PictureDecoder", "Wanted", "usable_cores"]
+
+
+OnDecoded: TypeAlias = Callable[[float], None]
+"""Is told the seconds that a process took for a picture, good or bad. Called from several threads."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +54,26 @@ class PictureDecoder:
         memory_bytes: int,
         exif_fields: Collection[ExifField] = (),
         decode: Decode = decode_picture,
+        on_decoded: OnDecoded | None = None,
     ) -> None:
         limits = replace(limits, memory_bytes=memory_bytes)
         plan = DecodePlan(limits, preprocessing, thumbnail_side, tuple(exif_fields))
         assignment = pickle.dumps(Assignment(decode, plan, memory_bytes, os.getpid()))
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._closed = Event()
-        self._lanes = [_Lane(assignment, timeout_s, self._tasks, self._closed) for _ in range(processes)]
+        self._lanes = [
+            _Lane(assignment, timeout_s, self._tasks, self._closed, on_decoded) for _ in range(processes)
+        ]
 
     @classmethod
-    def of(cls, settings: Settings, preprocessing: Preprocessing, *, processes: int) -> Self:
+    def of(
+        cls,
+        settings: Settings,
+        preprocessing: Preprocessing,
+        *,
+        processes: int,
+        on_decoded: OnDecoded | None = None,
+    ) -> Self:
         """A decoder for a model's preprocessing, within the limits of the settings.
 
         With `processes` 0 it has one for each core that this process may run on.
@@ -71,6 +86,7 @@ class PictureDecoder:
             timeout_s=settings.decode_timeout_s,
             memory_bytes=settings.decode_memory_bytes,
             exif_fields=settings.exif_fields,
+            on_decoded=on_decoded,
         )
 
     def submit(self, data: bytes, wanted: Wanted = FOR_THE_INDEX) -> Future[Decoded]:
@@ -112,13 +128,19 @@ class _Lane:
     """One process at a time, and the thread that feeds it and replaces it when it ends."""
 
     def __init__(
-        self, assignment: bytes, timeout_s: float, tasks: "SimpleQueue[_Task | None]", closed: Event
+        self,
+        assignment: bytes,
+        timeout_s: float,
+        tasks: "SimpleQueue[_Task | None]",
+        closed: Event,
+        on_decoded: OnDecoded | None,
     ) -> None:
         self.ready: Future[None] = Future()
         self._assignment = assignment
         self._timeout_s = timeout_s
         self._tasks = tasks
         self._closed = closed
+        self._on_decoded = on_decoded
         self._worker: DecodeWorker | None = None
         # The thread lives as long as its process: on Linux the process ends with the thread that made it.
         self._thread = Thread(target=self._run, name="picture-decoder", daemon=True)
@@ -153,6 +175,7 @@ class _Lane:
 
     def _decode(self, task: _Task) -> Decoded:
         worker = self._ready_worker()
+        began = time.perf_counter()
         try:
             worker.send(task.data, task.wanted)
         except OSError:  # It ended while it was idle, which is no fault of this picture.
@@ -162,6 +185,8 @@ class _Lane:
         try:
             return worker.receive(self._timeout_s)
         finally:
+            if self._on_decoded is not None:
+                self._on_decoded(time.perf_counter() - began)
             if worker.has_ended and not self._closed.is_set():
                 self._worker = DecodeWorker(self._assignment)
 

@@ -89,7 +89,8 @@ def _answer(assignment: Assignment, budget: MemoryBudget, data: bytes, wanted: W
 
 
 def _pack(decoded: Decoded) -> bytes:
-    info, views = decoded.info, np.ascontiguousarray(decoded.views)
+    info = decoded.info
+    views = [np.ascontiguousarray(one) for one in (decoded.views, *decoded.other_views)]
     head = {
         "format": info.format,
         "width": info.width,
@@ -98,11 +99,11 @@ def _pack(decoded: Decoded) -> bytes:
         "taken_at": info.taken_at.isoformat() if info.taken_at else None,
         "camera": info.camera,
         "location": [info.location.lat, info.location.lon] if info.location else None,
-        "shape": views.shape,
+        "shapes": [one.shape for one in views],
         "perceptual_hash": decoded.perceptual_hash,
         "has_thumbnail": decoded.thumbnail is not None,
     }
-    return _join(head, views.tobytes() + (decoded.thumbnail or b""))
+    return _join(head, b"".join(one.tobytes() for one in views) + (decoded.thumbnail or b""))
 
 
 def _pack_failure(reason: FailureReason, detail: str) -> bytes:
@@ -120,8 +121,12 @@ def unpack(answer: bytes) -> Decoded:
     head = json.loads(answer[_LENGTH_BYTES:start])
     if "reason" in head:
         raise BadPicture(FailureReason(head["reason"]), head["detail"])
-    shape = tuple(head["shape"])
-    views = np.frombuffer(answer, dtype=np.uint8, count=int(np.prod(shape)), offset=start).reshape(shape)
+    found = []
+    for shape in head["shapes"]:
+        size = int(np.prod(shape))
+        found.append(np.frombuffer(answer, dtype=np.uint8, count=size, offset=start).reshape(shape))
+        start += size
+    views, *others = found
     info = PictureInfo(
         format=head["format"],
         width=head["width"],
@@ -134,7 +139,8 @@ def unpack(answer: bytes) -> Decoded:
     return Decoded(
         info=info,
         views=views,
-        thumbnail=answer[start + views.size :] if head["has_thumbnail"] else None,
+        other_views=tuple(others),
+        thumbnail=answer[start:] if head["has_thumbnail"] else None,
         perceptual_hash=_checked_hash(head["perceptual_hash"]),
     )
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sightline.index.filters import Filter
+from sightline.index.placement import Placement
 from sightline.payload import FieldType, Payload, Source
-from sightline.settings import SEARCH_EF
+from sightline.settings import SEARCH_EF, Precision, Quantization
 
 SortKey = Literal["sort_at", "-sort_at", "indexed_at", "-indexed_at"]
 """Orders of browsing; a leading minus means newest first."""
@@ -17,13 +18,20 @@ SortKey = Literal["sort_at", "-sort_at", "indexed_at", "-indexed_at"]
 
 @dataclass(frozen=True)
 class CollectionSpec:
-    """What a collection is made with. Distance is always cosine."""
+    """What a collection is made with. Distance is always cosine.
+
+    A name with a tag (index/versions.py) makes a version that no collection stands for yet.
+    """
 
     name: str
     space: str
     dimension: int
     fields: Mapping[str, FieldType]
     """Indexed payload fields; created before data, or HNSW would not be filter-aware."""
+    quantization: Quantization | None = None
+    """How vectors are compressed, decided when the collection is made; None: as the settings say."""
+    precision: Precision | None = None
+    """Arithmetic of the model that encodes its pictures; None: as the settings say."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,16 @@ class CollectionInfo:
     points: int
     indexed: int = 0
     """How many vectors HNSW covers; the others are searched one by one. Engines count roughly."""
+    quantization: Quantization | None = None
+    """What it was made with; None: as the settings say."""
+    placement: Placement | None = None
+    """Its shards and replicas; None: it is kept by an index process, which has none."""
+    placement_note: str | None = None
+    """A sentence about what of it is not as the settings say."""
+    precision: Precision | None = None
+    """What it was made with; None: as the settings say."""
+    version: str = ""
+    """Where its points are: its version now, or its own name where it was made before there were versions."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +139,8 @@ class SearchQuery:
 class VectorIndex(Protocol):
     """Collections of points. Synchronous, safe to call from several threads.
 
+    Every call takes the name of a collection, or of one of its versions.
+
     Every call raises Unavailable when the engine does not answer, CollectionNotFound for a name that
     does not exist, FieldNotIndexed for a filter on a field without an index, and SpaceMismatch
     where vectors of another space are offered.
@@ -132,19 +152,27 @@ class VectorIndex(Protocol):
     def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
         """Create the collection and its payload indexes, or check that the one there fits `spec`.
 
-        Doing it twice equals doing it once; fields that the one there lacks are indexed now. Raises
+        Doing it twice equals doing it once; fields that the one there lacks are indexed now, and it keeps the
+        quantization it was made with. Raises
         SpaceMismatch if it holds another space, and BadRequest if it has another dimension or a field
         of another type, or if `spec` cannot be.
         """
 
-    def collection(self, name: str) -> CollectionInfo:
-        """Describe one collection."""
+    def collection(self, name: str, *, counted: bool = True) -> CollectionInfo:
+        """Describe one collection; `points` and `indexed` are 0 unless they are to be counted."""
 
     def collections(self) -> Sequence[CollectionInfo]:
-        """Describe all collections, by name."""
+        """Describe all collections, by name; versions that no collection stands for are left out."""
+
+    def switch(self, name: str, version: str) -> None:
+        """Have a collection stand for another version from now on, at once and for everybody.
+
+        Points stay where they are. Raises BadRequest for a collection that has no versions, because it was
+        made before there were any, on a Qdrant server.
+        """
 
     def drop_collection(self, name: str) -> None:
-        """Delete a collection and its points."""
+        """Delete a collection and the points of the version that it stands for, or a version alone."""
 
     def insert(self, collection: str, points: Sequence[Point]) -> None:
         """Insert points that are not there yet and leave those that are untouched.
@@ -198,6 +226,12 @@ class VectorIndex(Protocol):
         """Points in order of time. `cursor` is a `next_cursor` of the same call, or None.
 
         Raises BadRequest for a cursor this index did not make.
+        """
+
+    def scroll(self, collection: str, *, after: str | None, limit: int) -> Sequence[StoredPoint]:
+        """The first points in order of their ids, beyond `after` (None: from the first), with vectors.
+
+        Points that come or go meanwhile are seen or not. Raises BadRequest for an `after` that is no id.
         """
 
     def count(self, collection: str, filter: Filter | None = None) -> int:

@@ -16,7 +16,7 @@ from sightline.index.ranking import BestScore, Diverse, Nearest, Ranking
 from sightline.payload import FieldType, Payload
 
 MAX_METADATA_DEPTH = 32
-_COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(\.[a-z0-9]{1,32})?")
 _COUNTABLE = (FieldType.KEYWORD, FieldType.INTEGER, FieldType.BOOL)
 _FIXED_FIELDS = frozenset({"sha256", "space", "sources", "first_indexed"})
 

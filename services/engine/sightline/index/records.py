@@ -17,8 +17,10 @@ from sightline.index import (
     SearchQuery,
     StoredPoint,
 )
+from sightline.index.placement import Placement
 from sightline.index.ranking import BestScore, Diverse, Nearest, Ranking
 from sightline.payload import FieldType, Payload
+from sightline.settings import Precision, Quantization
 
 
 class PointRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -61,10 +63,25 @@ class CollectionRecord(msgspec.Struct, frozen=True):
     fields: dict[str, FieldType]
     points: int
     indexed: int = 0
+    quantization: Quantization | None = None
+    placement: Placement | None = None
+    precision: Precision | None = None
+    version: str = ""
 
     def info(self) -> CollectionInfo:
         """The same for callers of the index."""
-        return CollectionInfo(self.name, self.space, self.dimension, self.fields, self.points, self.indexed)
+        return CollectionInfo(
+            self.name,
+            self.space,
+            self.dimension,
+            self.fields,
+            self.points,
+            self.indexed,
+            self.quantization,
+            placement=self.placement,
+            precision=self.precision,
+            version=self.version or self.name,
+        )
 
 
 def vector_bytes(vector: NDArray[np.float32]) -> bytes:

@@ -1,7 +1,7 @@
 """What was deleted while it may still be on its way in: a late batch must not bring it back."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from redis import Redis
 
@@ -31,13 +31,22 @@ class Deletions:
                 pipe.zremrangebyscore(_key(collection), 0, now - self._retention_s)
                 pipe.execute()
 
+    def forget(self, collection: str) -> None:
+        """Forget what was deleted from a collection, which is gone."""
+        with redis_errors(_SERVICE):
+            self._redis.delete(_key(collection))
+
     def since(self, collection: str, ids: Sequence[str], moment: datetime) -> set[str]:
         """Those of `ids` that were deleted after `moment`."""
+        return {one for one, at in self.times(collection, ids).items() if at > moment}
+
+    def times(self, collection: str, ids: Sequence[str]) -> dict[str, datetime]:
+        """When those of `ids` that were deleted were deleted last."""
         if not ids:
-            return set()
+            return {}
         with redis_errors(_SERVICE):
             times = self._redis.zmscore(_key(collection), list(ids))
-        return {one for one, at in zip(ids, times, strict=True) if at and at > moment.timestamp()}
+        return {one: datetime.fromtimestamp(at, UTC) for one, at in zip(ids, times, strict=True) if at}
 
 
 def _key(collection: str) -> str:

@@ -90,6 +90,12 @@ class Duplicates:
             )
         return [group.split(_SEPARATOR) for group in found]
 
+    def forget(self, collection: str) -> None:
+        """Forget what was found in a collection, which is gone."""
+        keys = [_latest_key(collection), *(_groups_key(collection, kind) for kind in DuplicateKind)]
+        with redis_errors(_SERVICE):
+            self._redis.delete(*keys)
+
     def _stage(self, key: str, groups: Sequence[Sequence[str]]) -> None:
         with redis_errors(_SERVICE):
             self._redis.delete(key)

@@ -1,13 +1,20 @@
 """Jobs as the ledger records them: what was asked for, how far it is, what went wrong."""
 
-from datetime import datetime
+import re
+import secrets
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from sightline.errors import FailureReason
+from sightline.queue.origin import Origin
 from sightline.queue.sources import Item, JobSource
+from sightline.settings import CollectionName
+
+_TIME_DIGITS = 12
+_JOB_ID = re.compile(r"[0-9a-f]{24}")
 
 
 class JobState(StrEnum):
@@ -34,7 +41,7 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    collection: str
+    collection: CollectionName
     source: JobSource
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
@@ -93,9 +100,22 @@ class Job(BaseModel):
     total_known: bool
     failures_by_reason: dict[FailureReason, int]
     error: JobError | None
+    origin: Origin
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+def made_at_of(job_id: str) -> datetime | None:
+    """When the job of an id was made, to the millisecond; None for what is no such id."""
+    if not _JOB_ID.fullmatch(job_id):
+        return None
+    return datetime.fromtimestamp(int(job_id[:_TIME_DIGITS], 16) / 1000, UTC)
+
+
+def new_job_id(now: datetime) -> str:
+    """An id unlike any other, by which jobs are in the order of their making."""
+    return f"{int(now.timestamp() * 1000):0{_TIME_DIGITS}x}{secrets.token_hex(6)}"
 
 
 class Failure(BaseModel):
@@ -119,6 +139,9 @@ class BatchOutcome(BaseModel):
     unchanged: int
     canceled: int = 0
     failures: tuple[Failure, ...] = ()
+
+
+NOTHING_DONE = BatchOutcome(indexed=0, unchanged=0)
 
 
 class Batch(BaseModel):
@@ -159,3 +182,4 @@ class PlanState(BaseModel):
     in_flight: int
     listed: bool
     final: bool
+    origin: Origin

@@ -4,15 +4,15 @@ Counts are never incremented by hand: a batch's outcome is set once, together wi
 the planned batches, so a batch that runs twice counts once.
 """
 
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeAlias, cast
 
 from redis import Redis
 
-from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound
+from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound, Unavailable
 from sightline.queue import ledger_scripts
 from sightline.queue.connection import redis_errors
 from sightline.queue.job_records import (
@@ -26,6 +26,7 @@ from sightline.queue.job_records import (
     read_plan_state,
 )
 from sightline.queue.jobs import (
+    NOTHING_DONE,
     Batch,
     BatchOutcome,
     Claim,
@@ -36,7 +37,9 @@ from sightline.queue.jobs import (
     JobRequest,
     JobState,
     PlanState,
+    new_job_id,
 )
+from sightline.queue.origin import NO_ORIGIN, Origin
 from sightline.queue.sources import PictureRef
 
 _Value: TypeAlias = "bytes | bytearray | memoryview[int] | str | int | float"
@@ -47,13 +50,19 @@ _IDEMPOTENCY_KEPT_S = 24 * 3600
 _UNCREATED_KEPT_S = 3600
 """References of a job whose record never came, because its maker died, go after this."""
 _REFS_AT_ONCE = 500
+MOST_LOOKED_AT = 2_000
+"""Jobs for one page of a list; each takes a round trip."""
+_REPLICATED = "sightline:replicated"
+_REPLICATION_WAIT_S = 2
 
 
 class Ledger:
     """Records of jobs. Every call raises Unavailable when Redis does not answer."""
 
-    def __init__(self, redis: Redis, retention: timedelta) -> None:
+    def __init__(self, redis: Redis, retention: timedelta, wait_replicas: int = 0) -> None:
+        """`wait_replicas`: what `await_replicas` waits for."""
         self._redis = redis
+        self._wait_replicas = wait_replicas
         self._retention_s = int(retention.total_seconds())
         self._create = redis.register_script(ledger_scripts.CREATE)
         self._plan_batch = redis.register_script(ledger_scripts.PLAN_BATCH)
@@ -68,11 +77,32 @@ class Ledger:
         with redis_errors(_SERVICE):
             self._redis.ping()
 
+    def await_replicas(self) -> None:
+        """Return when as many replicas as were asked for have all that was recorded before this call.
+
+        Raises Unavailable when they do not in time: what only a lost master has is lost with it.
+        """
+        if not self._wait_replicas:
+            return
+        with redis_errors(_SERVICE), self._redis.pipeline(transaction=False) as pipe:
+            # Redis waits for what came over this connection; a write now comes after all of any other.
+            pipe.set(_REPLICATED, _now(), ex=_REPLICATION_WAIT_S)
+            pipe.wait(self._wait_replicas, _REPLICATION_WAIT_S * 1000)
+            *_, reached = pipe.execute()
+        if reached < self._wait_replicas:
+            raise Unavailable(
+                f"Redis ({_SERVICE})",
+                f"{reached} of {self._wait_replicas} replicas (SIGHTLINE_REDIS_WAIT_REPLICAS) have what was "
+                f"recorded after {_REPLICATION_WAIT_S} s. It may be done all the same; send the request "
+                f"again, with an Idempotency-Key if it had one.",
+            )
+
     def create(
         self,
         request: JobRequest,
         refs: Iterator[PictureRef] | Sequence[PictureRef] = (),
         idempotency: IdempotencyKey | None = None,
+        origin: Origin = NO_ORIGIN,
     ) -> Job:
         """Record a new job, queued. Ids sort by time of creation, which is Redis's.
 
@@ -82,11 +112,11 @@ class Ledger:
         with redis_errors(_SERVICE):
             seconds, microseconds = self._redis.time()
         now = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=microseconds)
-        job_id = f"{int(now.timestamp() * 1000):012x}{secrets.token_hex(6)}"
+        job_id = new_job_id(now)
         self._record_refs(job_id, iter(refs))
         args: list[_Value] = [job_id, now.timestamp(), self._retention_s, _IDEMPOTENCY_KEPT_S]
         args.append(idempotency.body if idempotency else "")
-        for field, value in new_record(request, now).items():
+        for field, value in new_record(request, now, origin).items():
             args += [field, value]
         keys = [*job_keys(job_id), JOBS, *([_idempotency_key(idempotency)] if idempotency else ())]
         with redis_errors(_SERVICE):
@@ -119,24 +149,49 @@ class Ledger:
             raise JobNotFound(job_id)
         return read_job(job_id, record, reasons)
 
-    def list_jobs(self, *, state: JobState | None, before: str | None, limit: int) -> Sequence[Job]:
-        """Jobs, newest first, after the one named `before`."""
+    def list_jobs(
+        self,
+        *,
+        state: JobState | None,
+        before: str | None,
+        limit: int,
+        collections: Container[str] | None = None,
+    ) -> tuple[Sequence[Job], str | None]:
+        """Jobs of these collections, or of all, newest first, after the one named `before`.
+
+        Also the job to go on after, None at the end: so that nobody waits for long, only so many are looked
+        at, and a page may have fewer than `limit` or none.
+        """
         jobs: list[Job] = []
-        for job_id in self._ids_newest_first(before):
-            try:
+        for looked_at, job_id in enumerate(self._ids_newest_first(before), 1):
+            with suppress(JobNotFound):
                 job = self.job(job_id)
-            except JobNotFound:
-                continue
-            if state is None or job.state == state:
-                jobs.append(job)
-            if len(jobs) == limit:
-                break
-        return jobs
+                theirs = collections is None or job.request.collection in collections
+                if theirs and state in (None, job.state):
+                    if len(jobs) == limit:
+                        return jobs, jobs[-1].id
+                    jobs.append(job)
+            if looked_at == MOST_LOOKED_AT:
+                return jobs, job_id
+        return jobs, None
 
     def active(self) -> Sequence[str]:
         """Ids of the jobs that have not ended, oldest first."""
         with redis_errors(_SERVICE):
             return sorted(cast(set[str], self._redis.smembers(ACTIVE)))
+
+    def active_collections(self) -> Mapping[str, str]:
+        """The collection of each job that has not ended, by the id of the job."""
+        ids = self.active()
+        with redis_errors(_SERVICE), self._redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hget(job_key(job_id), "request")
+            records = cast(list[str | None], pipe.execute())
+        return {
+            job_id: JobRequest.model_validate_json(record).collection
+            for job_id, record in zip(ids, records, strict=True)
+            if record
+        }
 
     def active_count(self) -> int:
         """How many jobs have not ended."""
@@ -154,14 +209,15 @@ class Ledger:
             raise JobNotFound(job_id)
         return state
 
-    def plan_batch(self, job_id: str, batch: Batch, cursor: str, *, unchanged: int = 0) -> bool:
+    def plan_batch(
+        self, job_id: str, batch: Batch, cursor: str, *, done: BatchOutcome = NOTHING_DONE
+    ) -> bool:
         """Record a batch before its message is sent; False if another planner was first.
 
-        `unchanged` more pictures were listed that need no work; the batch may be empty then.
+        `done` is what became of pictures that were seen to as they were listed; the batch may be empty then.
         """
-        args: list[_Value] = [
-            batch.id, batch.model_dump_json(), len(batch.items), cursor, _now(), unchanged,
-        ]  # fmt: skip
+        args: list[_Value] = [batch.id, batch.model_dump_json(), len(batch.items), cursor, _now()]
+        args += [done.unchanged, done.indexed, done.canceled, *_failure_args(done)]
         with redis_errors(_SERVICE):
             return bool(self._plan_batch(keys=job_keys(job_id), args=args))
 
@@ -231,9 +287,7 @@ class Ledger:
     def set_outcome(self, job_id: str, batch_id: str, outcome: BatchOutcome) -> bool:
         """Set what became of a batch; False, and nothing changes, if that was known already."""
         args: list[_Value] = [_now(), self._retention_s, job_id, batch_id]
-        args += [outcome.indexed, outcome.unchanged, outcome.canceled]
-        for failure in outcome.failures:
-            args += [failure.item.number, failure.reason.value, failure.model_dump_json()]
+        args += [outcome.indexed, outcome.unchanged, outcome.canceled, *_failure_args(outcome)]
         with redis_errors(_SERVICE):
             return bool(self._set_outcome(keys=job_keys(job_id), args=args))
 
@@ -276,6 +330,11 @@ class Ledger:
             while ids := cast(list[str], self._redis.zrevrange(JOBS, start, start + page - 1)):
                 yield from ids
                 start += page
+
+
+def _failure_args(outcome: BatchOutcome) -> Iterator[_Value]:
+    for failure in outcome.failures:
+        yield from (failure.item.number, failure.reason.value, failure.model_dump_json())
 
 
 def _idempotency_key(idempotency: IdempotencyKey) -> str:

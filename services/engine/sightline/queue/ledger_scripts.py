@@ -1,22 +1,23 @@
 """The ledger's writes as Lua, so that each happens wholly or not at all.
 
 Keys: KEYS[1] the job's hash, KEYS[2] its planned batches, KEYS[3] its failures, KEYS[4] its reasons,
-KEYS[5] the starts of its batches, KEYS[6] the pictures it lists itself, KEYS[7] the set of active jobs.
+KEYS[5] the starts of its batches, KEYS[6] the pictures it lists itself, KEYS[7] the set of active jobs,
+KEYS[8] the counts of jobs that have ended.
 """
 
 CREATE = """
--- KEYS[8] the set of jobs, KEYS[9] the idempotency key or none
+-- KEYS[9] the set of jobs, KEYS[10] the idempotency key or none
 -- ARGV: job id, time in seconds, retention, seconds a key holds, hash of the body, then field and value…
-if KEYS[9] then
-  local made = redis.call('GET', KEYS[9])
+if KEYS[10] then
+  local made = redis.call('GET', KEYS[10])
   if made then return made end
-  redis.call('SET', KEYS[9], ARGV[5] .. ' ' .. ARGV[1], 'EX', ARGV[4])
+  redis.call('SET', KEYS[10], ARGV[5] .. ' ' .. ARGV[1], 'EX', ARGV[4])
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 6))
 redis.call('PERSIST', KEYS[6])
 redis.call('SADD', KEYS[7], ARGV[1])
-redis.call('ZADD', KEYS[8], ARGV[2], ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[8], 0, ARGV[2] - ARGV[3])
+redis.call('ZADD', KEYS[9], ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[9], 0, ARGV[2] - ARGV[3])
 return false
 """
 
@@ -40,6 +41,7 @@ local function finish(now, keep_s, id)
   end
   redis.call('HSET', KEYS[1], 'state', state, 'finished_at', now)
   redis.call('SREM', KEYS[7], id)
+  redis.call('HINCRBY', KEYS[8], state, 1)
   redis.call('DEL', KEYS[5])
   for i = 1, 6 do redis.call('EXPIRE', KEYS[i], keep_s) end
 end
@@ -54,19 +56,38 @@ local function cancel_batch(batch, record)
 end
 """
 
-PLAN_BATCH = """
+# From an argument on, per failure: its number, its reason, its JSON.
+_NOTE_FAILURES = """
+local function note_failures(first)
+  for i = first, #ARGV, 3 do
+    redis.call('HINCRBY', KEYS[1], 'failed', 1)
+    redis.call('ZADD', KEYS[3], ARGV[i], ARGV[i + 2])
+    redis.call('HINCRBY', KEYS[4], ARGV[i + 1], 1)
+  end
+end
+"""
+
+PLAN_BATCH = (
+    _NOTE_FAILURES
+    + """
 -- ARGV: batch id expected next, its items as JSON, how many, the cursor after them, the time,
---       how many more were listed and need no work
+--       how many more were listed and need no work, how many were done as they were listed, how many
+--       of those that were listed are canceled, then per failure: its number, its reason, its JSON
 local job = redis.call('HMGET', KEYS[1], 'next_batch', 'finished_at', 'total_known')
 if job[1] ~= ARGV[1] or job[2] or job[3] == '1' then return 0 end
 if tonumber(ARGV[3]) > 0 then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
-redis.call('HINCRBY', KEYS[1], 'total', ARGV[3] + ARGV[6])
+local failed = (#ARGV - 8) / 3
+redis.call('HINCRBY', KEYS[1], 'total', ARGV[3] + ARGV[6] + ARGV[7] + ARGV[8] + failed)
 redis.call('HINCRBY', KEYS[1], 'unchanged', ARGV[6])
+redis.call('HINCRBY', KEYS[1], 'indexed', ARGV[7])
+redis.call('HINCRBY', KEYS[1], 'canceled', ARGV[8])
+note_failures(9)
 redis.call('HINCRBY', KEYS[1], 'next_batch', 1)
 redis.call('HSET', KEYS[1], 'cursor', ARGV[4], 'state', 'running')
 redis.call('HSETNX', KEYS[1], 'started_at', ARGV[5])
 return 1
 """
+)
 
 END_LISTING = (
     _FINISH
@@ -127,6 +148,7 @@ return 1
 
 SET_OUTCOME = (
     _FINISH
+    + _NOTE_FAILURES
     + """
 -- ARGV: the time, retention, job id, batch id, indexed, unchanged, canceled,
 --       then per failure: its number, its reason, its JSON
@@ -135,11 +157,7 @@ redis.call('HDEL', KEYS[5], ARGV[4], ARGV[4] .. ':defect')
 redis.call('HINCRBY', KEYS[1], 'indexed', ARGV[5])
 redis.call('HINCRBY', KEYS[1], 'unchanged', ARGV[6])
 redis.call('HINCRBY', KEYS[1], 'canceled', ARGV[7])
-for i = 8, #ARGV, 3 do
-  redis.call('HINCRBY', KEYS[1], 'failed', 1)
-  redis.call('ZADD', KEYS[3], ARGV[i], ARGV[i + 2])
-  redis.call('HINCRBY', KEYS[4], ARGV[i + 1], 1)
-end
+note_failures(8)
 finish(ARGV[1], ARGV[2], ARGV[3])
 return 1
 """

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from sightline.queue.origin import NO_ORIGIN, Origin
+
 
 class Queue(StrEnum):
     """The queues of Redis; an embedder takes from both."""
@@ -21,6 +23,7 @@ class PlanJob(BaseModel):
     queue: ClassVar[Queue] = Queue.PLAN
 
     job_id: str
+    origin: Origin = NO_ORIGIN
 
 
 class IndexBatch(BaseModel):
@@ -32,6 +35,7 @@ class IndexBatch(BaseModel):
 
     job_id: str
     batch_id: str
+    origin: Origin = NO_ORIGIN
 
 
 Message = PlanJob | IndexBatch

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from sightline.errors import FailureReason
 from sightline.likeness import PERCEPTUAL_BITS, SEMANTIC_COSINE
@@ -32,7 +32,8 @@ class PictureRef(BaseModel):
     """One picture by reference.
 
     `uri` is what a point records as the source: `file:///…`, `https://…`, `s3://…`, `upload:<name>`, or
-    an archive's URI with the member as fragment. `sha256` is set where the media store has the bytes.
+    an archive's URI with the member as fragment. `sha256` is set where the media store has the bytes, and
+    `point_id` where this is about a point that is there already.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +41,7 @@ class PictureRef(BaseModel):
     kind: SourceKind
     uri: str
     sha256: str | None = None
+    point_id: str | None = None
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
     refused: Refusal | None = None
@@ -64,8 +66,8 @@ class FolderSource(_Place):
 
     kind: Literal["folder"] = "folder"
     path: str
-    recursive: bool = True
-    sync: bool = False
+    recursive: StrictBool = True
+    sync: StrictBool = False
 
 
 class _FileSource(_Place):
@@ -118,7 +120,66 @@ class DuplicatesSource(_Place):
     semantic_cosine: Annotated[float, Field(ge=0.5, le=1)] = SEMANTIC_COSINE
 
 
+class MigrationSource(_Place):
+    """No pictures that come in, but those of the collection, to be encoded for a migration's new version."""
+
+    kind: Literal["migration"] = "migration"
+    migration: str
+
+
+class ExportTarget(_Place):
+    """No pictures that come in: the points of the collection go to files.
+
+    They go into the folder `path`, or without one into a folder of the job's own, to be fetched from the API.
+    """
+
+    kind: Literal["export"] = "export"
+    path: str | None = None
+    thumbnails: StrictBool = True
+
+
+class PointsFormat(StrEnum):
+    """The formats that points are imported from."""
+
+    SIGHTLINE = "sightline"
+    CLIP_RETRIEVAL = "clip-retrieval"
+
+
+class PointsSource(_Place):
+    """Points that were made elsewhere, with their vectors: nothing is encoded.
+
+    They are in the folder `path`, or in files that were sent under the id `upload`. `model` is the name or
+    the space of the model that made the vectors, where the files do not say it.
+    """
+
+    kind: Literal["import"] = "import"
+    path: str | None = None
+    upload: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = None
+    format: PointsFormat = PointsFormat.SIGHTLINE
+    model: Annotated[str, Field(max_length=256)] | None = None
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if (self.path is None) == (self.upload is None):
+            raise ValueError("give either path or upload")
+        return self
+
+    @model_validator(mode="after")
+    def _names_the_model(self) -> Self:
+        if self.format is PointsFormat.CLIP_RETRIEVAL and self.model is None:
+            raise ValueError("name the model that made the vectors: these files do not say it")
+        return self
+
+
 JobSource = Annotated[
-    FolderSource | ArchiveSource | ManifestSource | BucketSource | RecordedSource | DuplicatesSource,
+    FolderSource
+    | ArchiveSource
+    | ManifestSource
+    | BucketSource
+    | RecordedSource
+    | DuplicatesSource
+    | MigrationSource
+    | ExportTarget
+    | PointsSource,
     Field(discriminator="kind"),
 ]

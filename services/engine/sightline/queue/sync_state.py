@@ -79,6 +79,14 @@ def synced_folders(redis: Redis, collection: str) -> Sequence[str]:
         return cast(list[str], redis.hkeys(_folders_key(collection)))
 
 
+def forget_syncs(redis: Redis, collection: str) -> None:
+    """Forget the state of all syncs with a collection, which is gone; raises Unavailable."""
+    for folder in synced_folders(redis, collection):
+        SyncState(redis, collection, folder).forget()
+    with redis_errors(_SERVICE):
+        redis.delete(_folders_key(collection))
+
+
 class SyncState:
     """The files of one folder and collection, by URI. Every call raises Unavailable without Redis."""
 
@@ -102,6 +110,11 @@ class SyncState:
         """Note that the state knows of everything that the index had when `begin` was first called."""
         with redis_errors(_SERVICE):
             self._redis.hset(self._folders, self._folder, _SEEDED)
+
+    def forget(self) -> None:
+        """Forget every file and departure."""
+        with redis_errors(_SERVICE):
+            self._redis.delete(self._files, self._departures)
 
     def count(self) -> int:
         """How many files are known."""

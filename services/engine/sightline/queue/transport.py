@@ -2,7 +2,7 @@
 
 import time
 
-from kombu.transport.redis import Channel, QoS, Transport
+from kombu.transport.redis import Channel, QoS, SentinelChannel, Transport
 
 
 class LeasedQoS(QoS):
@@ -34,7 +34,18 @@ class _Channel(Channel):
         return self.connection is not None and self.connection.client is not None
 
 
+class _ChannelToMaster(_Channel, SentinelChannel):
+    """The same, to the server that the sentinels name when it connects."""
+
+
 class RedisTransport(Transport):
     """The transport that `redis://` and its kin mean to our broker."""
 
     Channel = _Channel
+
+
+class SentinelTransport(Transport):
+    """The transport that `sentinel://` means to our broker."""
+
+    default_port = 26379
+    Channel = _ChannelToMaster

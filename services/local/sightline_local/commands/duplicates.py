@@ -7,7 +7,7 @@ from rich.console import Console
 
 from sightline_local.commands.job_progress import follow_jobs
 from sightline_local.commands.options import DEFAULT_URL, AsJson, Collection, Url, client
-from sightline_local.commands.output import print_json, print_table, source_name
+from sightline_local.commands.output import print_json, print_table, size_of, source_name
 
 
 def duplicates(
@@ -37,7 +37,7 @@ def _print_groups(found: Any) -> None:
         Console(stderr=True).print("No scan has been made: sightline duplicates --scan")
         return
     rows = [
-        (str(number), source_name([source]), f"{image['width']}x{image['height']}", image["id"])
+        (str(number), source_name([source]), size_of(image), image["id"])
         for number, group in enumerate(found["items"], 1)
         for image in group["images"]
         for source in image["sources"]

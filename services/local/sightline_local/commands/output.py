@@ -27,7 +27,7 @@ def print_hits(response: Any) -> None:
     for rank, hit in enumerate(hits, 1):
         image = hit["image"]
         added = [f"{part['contribution']:+.3f}" for part in hit["parts"] or ()]
-        size = f"{image['width']}x{image['height']}"
+        size = size_of(image)
         name = source_name(image["sources"])
         figures = (f"{hit['relevance']:.2f}", f"{hit['score']:.3f}")
         rows.append((str(rank), *figures, *added, name, size, image["id"]))
@@ -48,6 +48,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def size_of(image: Any) -> str:
+    """Width and height in pixels, as far as they are known."""
+    return f"{image['width'] or '?'}x{image['height'] or '?'}"
 
 
 def source_name(sources: Sequence[Any]) -> str:

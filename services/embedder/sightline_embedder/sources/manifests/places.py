@@ -48,7 +48,7 @@ def manifest_place(source: ManifestSource, roots: Sequence[Path], remote_files: 
     """The place that a job names. Opening it raises as `open_local_file` and RemoteFiles do."""
     url = source.url
     if url is None:
-        return _in_folder(Path(source.path or ""), roots)
+        return folder_place(Path(source.path or ""), roots)
     if names_object(url):
         try:
             address = parse_address(url)
@@ -61,7 +61,8 @@ def manifest_place(source: ManifestSource, roots: Sequence[Path], remote_files: 
     return ManifestPlace(SourceKind.URL, page, lambda: remote_files(page), resolve)
 
 
-def _in_folder(path: Path, roots: Sequence[Path]) -> ManifestPlace:
+def folder_place(path: Path, roots: Sequence[Path]) -> ManifestPlace:
+    """The place of a file in a folder; raises SourceError (`path_not_allowed`) for a relative path."""
     if not path.is_absolute():
         raise SourceError("path_not_allowed", f"Manifest '{path}' is not named by an absolute path.")
     resolve = partial(_resolved, lambda text: _file_reference(path.parent, text))

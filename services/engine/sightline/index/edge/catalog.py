@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -12,7 +13,9 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from sightline.errors import SettingsError
 from sightline.index.tuning import VectorLayout
+from sightline.index.versions import first_version, is_version
 from sightline.payload import FieldType
+from sightline.settings import Precision, Quantization
 
 CATALOG = "collections.json"
 SHARDS = "shards"
@@ -23,7 +26,8 @@ CHILDREN_END_S = 30.0
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One collection. Its folder keeps its name for life: renaming an open shard breaks its flush."""
+    """One version of a collection. Its folder keeps its name for life: renaming an open shard breaks its
+    flush."""
 
     name: str
     folder: str
@@ -32,11 +36,17 @@ class Entry(msgspec.Struct, frozen=True):
     fields: dict[str, FieldType]
     built: VectorLayout | None = None
     """How the vectors were arranged when HNSW was built last, or None if it never was."""
+    quantization: Quantization | None = None
+    """What the collection was made with; None: as the settings say."""
+    precision: Precision | None = None
+    """What the collection was made with; None: as the settings say."""
 
 
 class _Catalog(msgspec.Struct, frozen=True):
     version: Literal[1]
     collections: list[Entry]
+    aliases: dict[str, str] = {}
+    """The version that each collection stands for."""
 
 
 class EdgeCatalog:
@@ -58,7 +68,8 @@ class EdgeCatalog:
             os.close(self._lock)
             raise
         try:
-            self._entries = {entry.name: entry for entry in _read(folder / CATALOG)}
+            read = _with_versions(_read(folder / CATALOG))
+            self._entries, self._aliases = {entry.name: entry for entry in read.collections}, read.aliases
         except SettingsError:
             self.close()
             raise
@@ -69,12 +80,16 @@ class EdgeCatalog:
                 shutil.rmtree(leftover, ignore_errors=True)
 
     def entries(self) -> list[Entry]:
-        """All collections, by name."""
+        """All versions, by name."""
         return sorted(self._entries.values(), key=lambda entry: entry.name)
 
-    def get(self, name: str) -> Entry | None:
-        """One collection, or None."""
-        return self._entries.get(name)
+    def aliases(self) -> dict[str, str]:
+        """The version that each collection stands for."""
+        return self._aliases
+
+    def version(self, name: str) -> str:
+        """The version that a name stands for; that of a version is itself."""
+        return self._aliases.get(name, name)
 
     def new_folder(self, name: str) -> str:
         """A name for the folder of a new shard, unlike any before."""
@@ -84,35 +99,60 @@ class EdgeCatalog:
         """Where a shard's folder is."""
         return self._folder / SHARDS / folder
 
-    def put(self, entry: Entry) -> None:
-        """Name a collection, or change its entry."""
-        self._write(self._entries | {entry.name: entry})
+    def put(self, entry: Entry, alias: str | None = None) -> None:
+        """Name a version, or change its entry; `alias` is the collection that stands for it from now on."""
+        aliases = self._aliases | ({alias: entry.name} if alias is not None else {})
+        self._write(self._entries | {entry.name: entry}, aliases)
 
-    def forget(self, name: str) -> None:
-        """Name a collection no more; its folder stays."""
-        self._write({one: kept for one, kept in self._entries.items() if one != name})
+    def switch(self, name: str, version: str) -> None:
+        """Have a collection stand for another version."""
+        self._write(self._entries, self._aliases | {name: version})
+
+    def forget(self, version: str) -> None:
+        """Name a version no more, nor the collection that stands for it; its folder stays."""
+        self._write(
+            {one: kept for one, kept in self._entries.items() if one != version},
+            {name: one for name, one in self._aliases.items() if one != version},
+        )
 
     def close(self) -> None:
         """Give the folder free."""
         os.close(self.children_lock)
         os.close(self._lock)
 
-    def _write(self, entries: dict[str, Entry]) -> None:
-        written = msgspec.json.format(msgspec.json.encode(_Catalog(1, list(entries.values()))), indent=2)
+    def _write(self, entries: dict[str, Entry], aliases: dict[str, str]) -> None:
+        written = catalog_bytes(entries, aliases)
         draft = self._folder / f"{CATALOG}.new"
         with draft.open("wb") as stream:
             stream.write(written)
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(self._folder / CATALOG)
-        self._entries = entries
+        self._entries, self._aliases = entries, aliases
 
 
-def _read(path: Path) -> list[Entry]:
+def catalog_bytes(entries: Mapping[str, Entry], aliases: Mapping[str, str]) -> bytes:
+    """The content of a catalog: versions by name, and the version that each collection stands for."""
+    catalog = _Catalog(1, list(entries.values()), dict(aliases))
+    return msgspec.json.format(msgspec.json.encode(catalog), indent=2)
+
+
+def _with_versions(read: _Catalog) -> _Catalog:
+    """The catalog with a version for each collection that was made before there were any."""
+    aliases = dict(read.aliases)
+    entries = list(read.collections)
+    for place, entry in enumerate(entries):
+        if not is_version(entry.name):
+            entries[place] = msgspec.structs.replace(entry, name=first_version(entry.name))
+            aliases.setdefault(entry.name, entries[place].name)
+    return _Catalog(1, entries, aliases)
+
+
+def _read(path: Path) -> _Catalog:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Catalog).collections
+        return msgspec.json.decode(path.read_bytes(), type=_Catalog)
     except FileNotFoundError:
-        return []
+        return _Catalog(1, [])
     except msgspec.DecodeError as error:
         raise SettingsError(
             f"The list of collections {path} cannot be read: {error}. Restore it from a backup, "

@@ -40,6 +40,7 @@ POINTS_PER_FRAME = 256
 NEIGHBOURS_AT_ONCE = 16
 PING_PATIENCE_S = 0.5
 PING_TIMEOUT_S = 5.0
+COPY_TIMEOUT_S = 3600.0
 _T = TypeVar("_T")
 
 
@@ -64,17 +65,24 @@ class EdgeClient:
 
     def ensure_collection(self, spec: CollectionSpec) -> CollectionInfo:
         """Create the collection and its payload indexes, or check that the one there fits `spec`."""
-        request = wire.EnsureCollection(spec.name, spec.space, spec.dimension, field_types(spec.fields))
+        request = wire.EnsureCollection(
+            spec.name, spec.space, spec.dimension, field_types(spec.fields), spec.quantization, spec.precision
+        )
         return self._ask(request, wire.Collections).collections[0].info()
 
-    def collection(self, name: str) -> CollectionInfo:
+    def collection(self, name: str, *, counted: bool = True) -> CollectionInfo:
         """Describe one collection."""
-        return self._ask(wire.DescribeCollections(name), wire.Collections).collections[0].info()
+        request = wire.DescribeCollections(name, counted)
+        return self._ask(request, wire.Collections).collections[0].info()
 
     def collections(self) -> Sequence[CollectionInfo]:
         """Describe all collections, by name."""
         found = self._ask(wire.DescribeCollections(), wire.Collections).collections
         return [record.info() for record in found]
+
+    def switch(self, name: str, version: str) -> None:
+        """Have a collection stand for another version from now on."""
+        self._ask(wire.Switch(name, version), wire.Done)
 
     def drop_collection(self, name: str) -> None:
         """Delete a collection and its points."""
@@ -162,6 +170,12 @@ class EdgeClient:
         reply = self._ask(request, wire.Points)
         return Page([stored_point(record) for record in reply.points], reply.next_cursor)
 
+    def scroll(self, collection: str, *, after: str | None, limit: int) -> Sequence[StoredPoint]:
+        """The first points in order of their ids, beyond `after`, with vectors."""
+        check_point_ids([after] if after is not None else [])
+        reply = self._ask(wire.Scroll(collection, after, limit), wire.Points)
+        return [stored_point(record) for record in reply.points]
+
     def count(self, collection: str, filter: Filter | None = None) -> int:
         """How many points match, exactly."""
         return self._ask(wire.Count(collection, _json(filter)), wire.Number).value
@@ -181,6 +195,13 @@ class EdgeClient:
     def optimize(self, collection: str) -> None:
         """Have HNSW built in the background; returns at once."""
         self._ask(wire.Optimize(collection), wire.Done)
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy all collections into a new folder, from which an index process can be started.
+
+        Each is copied as it is at one moment, and writers to it wait meanwhile. Not repeated by itself.
+        """
+        self._channel.ask(wire.CopyTo(str(folder)), wire.Done, patience_s=0.0, timeout_s=COPY_TIMEOUT_S)
 
     def close(self) -> None:
         """Close all connections."""

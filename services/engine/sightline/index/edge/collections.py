@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from sightline.index.checks import (
     check_vector,
     missing_fields,
 )
-from sightline.index.clauses import clause_of
+from sightline.index.clauses import Every, clause_of
 from sightline.index.edge.catalog import Entry
+from sightline.index.edge.copying import copy_index
 from sightline.index.edge.engine import EdgeShard
 from sightline.index.edge.open_shards import OpenShards, added_fields
 from sightline.index.edge.shard import (
@@ -36,6 +38,7 @@ from sightline.index.ranking import Ranking
 from sightline.index.records import CollectionRecord, Hit, NearPoint, PointRecord, ValueCount, vector_of
 from sightline.index.tuning import Tuning
 from sightline.payload import FieldType
+from sightline.settings import Precision, Quantization
 
 
 class EdgeCollections:
@@ -43,20 +46,27 @@ class EdgeCollections:
 
     def __init__(self, folder: Path, tuning: Tuning | None = None) -> None:
         """Open every collection; raises SettingsError with a sentence if the folder cannot be used."""
+        self._folder = folder
         self._tuning = tuning or Tuning()
         self.shards = OpenShards(folder)
 
     def ensure(
-        self, name: str, space: str, dimension: int, fields: Mapping[str, FieldType]
+        self,
+        name: str,
+        space: str,
+        dimension: int,
+        fields: Mapping[str, FieldType],
+        quantization: Quantization | None = None,
+        precision: Precision | None = None,
     ) -> CollectionRecord:
         """Create the collection, or check the one there and index the fields it lacks."""
         check_collection(name, dimension, fields)
-        layout = self._tuning.layout(0)
-        self.shards.make(
-            lambda folder: Entry(name, folder, space, dimension, dict(fields)),
-            name,
-            lambda path, _: EdgeShard.create(path, dimension, fields, layout),
-        )
+        layout = self._tuning.of(quantization).layout(0)
+
+        def new_entry(version: str, folder: str) -> Entry:
+            return Entry(version, folder, space, dimension, dict(fields), None, quantization, precision)
+
+        self.shards.make(name, new_entry, lambda path, _: EdgeShard.create(path, dimension, fields, layout))
         with self.shards.change(name) as held:
             entry = held.entry
             check_space(name, entry.space, space)
@@ -67,17 +77,21 @@ class EdgeCollections:
                 self.shards.note(held, added_fields(entry, new))
         return self.describe(name)
 
-    def describe(self, name: str) -> CollectionRecord:
-        """Describe one collection."""
-        return self.shards.read(name, _described)
+    def describe(self, name: str, *, counted: bool = True) -> CollectionRecord:
+        """Describe one collection; its points are 0 unless they are to be counted."""
+        return self.shards.read(name, partial(_described, name, counted))
 
     def describe_all(self) -> list[CollectionRecord]:
         """Describe all collections, by name."""
         found = []
-        for held in self.shards.all():
+        for name in self.shards.names():
             with suppress(CollectionNotFound):  # dropped just now
-                found.append(self.describe(held.entry.name))
+                found.append(self.describe(name))
         return found
+
+    def switch(self, name: str, version: str) -> None:
+        """Have a collection stand for another version."""
+        self.shards.switch(name, version)
 
     def drop(self, name: str) -> None:
         """Delete a collection and its points, if it is there."""
@@ -178,6 +192,15 @@ class EdgeCollections:
 
         return self.shards.read(name, ask)
 
+    def scroll(self, name: str, *, after: str | None, limit: int) -> list[PointRecord]:
+        """The first points in order of their ids, beyond `after`, with vectors."""
+        check_limit(limit)
+
+        def ask(_: Entry, shard: Shard) -> list[PointRecord]:
+            return shard.by_id(Every(), after=after, limit=limit, with_vectors=True)
+
+        return self.shards.read(name, ask)
+
     def count(self, name: str, filter: Filter | None) -> int:
         """How many points match."""
         return self.shards.read(name, lambda entry, shard: shard.count(clause_of(filter, entry.fields)))
@@ -203,6 +226,10 @@ class EdgeCollections:
             held.build_asked = True
         self.shards.wake.set()
 
+    def copy_to(self, target: Path) -> None:
+        """Copy all collections into a new folder; raises Unavailable and StorageFull as disks do."""
+        copy_index(self.shards, target)
+
     def flush(self) -> None:
         """Flush the collections that changed since the last flush."""
         for held in self.shards.all():
@@ -214,8 +241,15 @@ class EdgeCollections:
         self.shards.close()
 
 
-def _described(entry: Entry, shard: Shard) -> CollectionRecord:
-    size = shard.size()
+def _described(name: str, counted: bool, entry: Entry, shard: Shard) -> CollectionRecord:
     return CollectionRecord(
-        entry.name, entry.space, entry.dimension, entry.fields, shard.count(), size.indexed
+        name,
+        entry.space,
+        entry.dimension,
+        entry.fields,
+        shard.count() if counted else 0,
+        shard.size().indexed if counted else 0,
+        entry.quantization,
+        precision=entry.precision,
+        version=entry.name,
     )

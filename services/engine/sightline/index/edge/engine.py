@@ -145,11 +145,17 @@ class EdgeShard:
         with self._opened() as shard:
             return [_record(found) for found in shard.scroll(request)[0]]
 
-    def by_id(self, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
+    def by_id(
+        self, clause: Clause, *, after: str | None, limit: int, with_vectors: bool = False
+    ) -> list[PointRecord]:
         """The first points in order of their ids, beyond `after`."""
         # The engine starts at an id, not after it.
         request = edge.ScrollRequest(
-            limit=limit + 1, filter=edge_filter(clause), with_payload=True, offset=after
+            limit=limit + 1,
+            filter=edge_filter(clause),
+            with_payload=True,
+            with_vector=with_vectors,
+            offset=after,
         )
         with self._opened() as shard:
             found = [_record(point) for point in shard.scroll(request)[0]]

@@ -109,9 +109,10 @@ class IndexGrowth:
             return None
         look.changes = changes
         size, built = held.shard.size(), held.entry.built
-        layout = self._tuning.layout(size.points, built)
+        layout = self._tuning.of(held.entry.quantization).layout(size.points, built)
         outside = size.points > size.indexed
         due = self._tuning.rebuild_due(size.points, size.indexed) or (asked and outside)
+        due = due or self._tuning.reclaim_due(size.points, held.deleted)
         return layout if due or (built is not None and layout != built) else None
 
     def _build(self, held: OpenShard, layout: VectorLayout) -> None:

@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from sightline.errors import CollectionNotFound, SettingsError
 from sightline.index.edge.catalog import EdgeCatalog, Entry
 from sightline.index.edge.engine import EdgeShard
 from sightline.index.edge.journal import ChangeJournal
-from sightline.index.edge.shard import Change, Shard, ShardClosed
+from sightline.index.edge.shard import Change, DeletePoints, Shard, ShardClosed
 from sightline.index.edge.shard_child import ShardChild
 from sightline.index.edge.shard_folder import sync_folder
 from sightline.index.tuning import VectorLayout
+from sightline.index.versions import first_version, is_version
 from sightline.payload import FieldType
 
 _T = TypeVar("_T")
@@ -35,11 +38,14 @@ class OpenShard:
         """Where changes are noted while a successor is being built."""
         self.build_asked = False
         self.changes = 0
+        self.deleted = 0
+        """Points deleted since the shard was opened or built, whose room is taken still."""
         self._flushed_changes = 0
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Make changes; the caller holds `writing`."""
         self.changes += 1
+        self.deleted += sum(len(change.ids) for change in changes if isinstance(change, DeletePoints))
         try:
             self.shard.apply(changes)
         finally:
@@ -49,7 +55,7 @@ class OpenShard:
 
     def take(self, entry: Entry, shard: Shard) -> None:
         """Go on with a shard that has the same points; the caller holds `writing`."""
-        self.entry, self.shard = entry, shard
+        self.entry, self.shard, self.deleted = entry, shard, 0
         self._flushed_changes = -1
 
     def flush(self, folder: Path) -> None:
@@ -116,36 +122,61 @@ class OpenShards:
     def successor(self, entry: Entry, built: VectorLayout) -> Entry:
         """The entry of a collection in a new folder, which nothing names yet."""
         folder = self._catalog.new_folder(entry.name)
-        return Entry(entry.name, folder, entry.space, entry.dimension, entry.fields, built)
+        return msgspec.structs.replace(entry, folder=folder, built=built)
 
     def get(self, name: str) -> OpenShard | None:
-        """One collection's shard, or None; raises IndexClosed."""
+        """The shard of the version that a name stands for, or None; raises IndexClosed."""
         with self._lock:
             if self._closed:
                 raise IndexClosed
-            return self._open.get(name)
+            return self._open.get(self._catalog.version(name))
 
     def all(self) -> list[OpenShard]:
-        """All shards, by name of their collection; raises IndexClosed."""
+        """The shards of all versions, by name; raises IndexClosed."""
         with self._lock:
             if self._closed:
                 raise IndexClosed
             return [self._open[name] for name in sorted(self._open)]
 
+    def names(self) -> list[str]:
+        """The names of all collections, in order."""
+        with self._lock:
+            return sorted(self._catalog.aliases())
+
+    def aliases(self) -> dict[str, str]:
+        """The version that each collection stands for."""
+        with self._lock:
+            return dict(self._catalog.aliases())
+
     def make(
-        self, entry: Callable[[str], Entry], name: str, create: Callable[[Path, Entry], Shard]
+        self, name: str, entry: Callable[[str, str], Entry], create: Callable[[Path, Entry], Shard]
     ) -> OpenShard:
-        """The collection's shard, made by `create` in a folder of its own if there is none yet."""
+        """What a name stands for, made by `create` in a folder of its own if there is nothing yet.
+
+        `entry` gives the entry of a version in a folder.
+        """
         with self._lock:
             if self._closed:
                 raise IndexClosed
-            held = self._open.get(name)
+            held = self._open.get(self._catalog.version(name))
+            version, alias = (name, None) if is_version(name) else (first_version(name), name)
+            if held is None and (held := self._open.get(version)) is not None:
+                # Its name was lost, not its points.
+                self._catalog.put(held.entry, alias)
             if held is None:
-                made = entry(self._catalog.new_folder(name))
+                made = entry(version, self._catalog.new_folder(version))
                 held = OpenShard(made, create(self._catalog.path(made.folder), made))
-                self._catalog.put(made)
-                self._open[name] = held
+                self._catalog.put(made, alias)
+                self._open[version] = held
             return held
+
+    def switch(self, name: str, version: str) -> None:
+        """Have a collection stand for another version; raises CollectionNotFound if one is not there."""
+        with self._lock:
+            for needed in (self._catalog.version(name), version):
+                if needed not in self._open:
+                    raise CollectionNotFound(needed)
+            self._catalog.switch(name, version)
 
     def note(self, held: OpenShard, entry: Entry) -> bool:
         """Change the collection's entry, unless the collection has been dropped; whether it was there."""
@@ -169,14 +200,18 @@ class OpenShards:
             return True
 
     def drop(self, name: str) -> None:
-        """Delete a collection and its points, if it is there."""
+        """Delete what a name stands for, and the name, if they are there."""
         with self._lock:
-            held = self._open.pop(name, None)
+            version = self._catalog.version(name)
+            held = self._open.get(version)
             if held is None:
                 return
-            self._catalog.forget(name)
-        held.shard.close()
-        shutil.rmtree(self._catalog.path(held.entry.folder))
+            # This may fail, where the disk is full: then nothing has changed.
+            self._catalog.forget(version)
+            del self._open[version]
+        with held.writing:  # A copy of it that began is finished first.
+            held.shard.close()
+            shutil.rmtree(self._catalog.path(held.entry.folder))
 
     def read(self, name: str, ask: Callable[[Entry, Shard], _T]) -> _T:
         """What `ask` finds in the collection; asked again when another shard took its place meanwhile."""
@@ -191,15 +226,27 @@ class OpenShards:
     @contextmanager
     def change(self, name: str) -> Iterator[OpenShard]:
         """The collection's shard, for this caller alone to change."""
-        held = self._named(name)
-        with held.writing:
-            if self.get(name) is not held:
-                raise CollectionNotFound(name)
+        held = self._writable(name)
+        try:
+            yield held
+        except ShardClosed as error:
+            self.get(name)  # the index is closed, or else the collection was dropped
+            raise CollectionNotFound(name) from error
+        finally:
+            held.writing.release()
+
+    def _writable(self, name: str) -> OpenShard:
+        """The shard that a name stands for, with `writing` taken."""
+        while True:
+            held = self._named(name)
+            held.writing.acquire()
             try:
-                yield held
-            except ShardClosed as error:
-                self.get(name)  # the index is closed, or else the collection was dropped
-                raise CollectionNotFound(name) from error
+                if self.get(name) is held:
+                    return held
+            except BaseException:
+                held.writing.release()
+                raise
+            held.writing.release()  # While we waited, the name came to stand for another, or for none.
 
     def _named(self, name: str) -> OpenShard:
         held = self.get(name)
@@ -218,6 +265,4 @@ class OpenShards:
 
 def added_fields(entry: Entry, new: Mapping[str, FieldType]) -> Entry:
     """The entry with more indexed fields."""
-    return Entry(
-        entry.name, entry.folder, entry.space, entry.dimension, entry.fields | dict(new), entry.built
-    )
+    return msgspec.structs.replace(entry, fields=entry.fields | dict(new))

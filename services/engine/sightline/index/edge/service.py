@@ -1,5 +1,6 @@
 """What an index process does with a request."""
 
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -15,7 +16,14 @@ _log = structlog.get_logger(__name__)
 
 
 _Read: TypeAlias = (
-    wire.Search | wire.FindNeighbours | wire.Browse | wire.Retrieve | wire.Count | wire.Facet | wire.Sample
+    wire.Search
+    | wire.FindNeighbours
+    | wire.Browse
+    | wire.Scroll
+    | wire.Retrieve
+    | wire.Count
+    | wire.Facet
+    | wire.Sample
 )
 
 
@@ -47,15 +55,19 @@ class EdgeService:
 
     def _reply(self, request: wire.Request) -> wire.Reply:
         match request:
-            case wire.EnsureCollection(name, space, dimension, fields):
-                return wire.Collections([self._collections.ensure(name, space, dimension, fields)])
+            case wire.EnsureCollection(name, space, dimension, fields, quantization, precision):
+                made = self._collections.ensure(name, space, dimension, fields, quantization, precision)
+                return wire.Collections([made])
             case wire.DescribeCollections(None):
                 return wire.Collections(self._collections.describe_all())
             case wire.DescribeCollections():
                 assert request.name is not None
-                return wire.Collections([self._collections.describe(request.name)])
+                described = self._collections.describe(request.name, counted=request.counted)
+                return wire.Collections([described])
             case wire.DropCollection(name):
                 self._collections.drop(name)
+            case wire.Switch(name, version):
+                self._collections.switch(name, version)
             case wire.Insert(collection, points):
                 self._collections.insert(collection, points)
             case wire.AddSources(collection, sources):
@@ -68,6 +80,8 @@ class EdgeService:
                 self._collections.delete(collection, ids)
             case wire.Optimize(collection):
                 self._collections.optimize(collection)
+            case wire.CopyTo(folder):
+                self._collections.copy_to(Path(folder))
             case wire.Ping():
                 pass
             case _:
@@ -97,6 +111,8 @@ class EdgeService:
                     collection, sort=sort, limit=limit, cursor=cursor, filter=_filter(filter)
                 )
                 return wire.Points(points, next_cursor)
+            case wire.Scroll(collection, after, limit):
+                return wire.Points(self._collections.scroll(collection, after=after, limit=limit))
             case wire.Retrieve(collection, ids, with_vectors):
                 return wire.Points(self._collections.retrieve(collection, ids, with_vectors=with_vectors))
             case wire.Count(collection, filter):

@@ -102,7 +102,9 @@ class Shard(Protocol):
     def by_time(self, field: str, *, descending: bool, clause: Clause, limit: int) -> list[PointRecord]:
         """The first points in order of a time field, equal times in any order."""
 
-    def by_id(self, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
+    def by_id(
+        self, clause: Clause, *, after: str | None, limit: int, with_vectors: bool = False
+    ) -> list[PointRecord]:
         """The first points in order of their ids, beyond `after`."""
 
     def count(self, clause: Clause | None = None) -> int:

@@ -58,6 +58,7 @@ class ById(msgspec.Struct, tag=True):
     clause: Clause
     after: str | None
     limit: int
+    with_vectors: bool
 
 
 class Count(msgspec.Struct, tag=True):

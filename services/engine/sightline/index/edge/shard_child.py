@@ -77,9 +77,11 @@ class ShardChild:
         """The first points in order of a time field, equal times in any order."""
         return self._ask(calls.ByTime(field, descending, clause, limit), calls.Found).points
 
-    def by_id(self, clause: Clause, *, after: str | None, limit: int) -> list[PointRecord]:
+    def by_id(
+        self, clause: Clause, *, after: str | None, limit: int, with_vectors: bool = False
+    ) -> list[PointRecord]:
         """The first points in order of their ids, beyond `after`."""
-        return self._ask(calls.ById(clause, after, limit), calls.Found).points
+        return self._ask(calls.ById(clause, after, limit, with_vectors), calls.Found).points
 
     def count(self, clause: Clause | None = None) -> int:
         """How many points match, exactly."""

@@ -72,8 +72,8 @@ def _answer(shard: EdgeShard, call: calls.Call) -> calls.Reply:
             return calls.Near(shard.neighbours(ids, limit))
         case calls.ByTime(field, descending, clause, limit):
             return calls.Found(shard.by_time(field, descending=descending, clause=clause, limit=limit))
-        case calls.ById(clause, after, limit):
-            return calls.Found(shard.by_id(clause, after=after, limit=limit))
+        case calls.ById(clause, after, limit, with_vectors):
+            return calls.Found(shard.by_id(clause, after=after, limit=limit, with_vectors=with_vectors))
         case calls.Count(clause):
             return calls.Counted(shard.count(clause))
         case calls.Facet(field, clause, limit):

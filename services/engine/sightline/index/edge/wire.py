@@ -10,7 +10,7 @@ from sightline.index import SortKey
 from sightline.index.ranking import Ranking
 from sightline.index.records import CollectionRecord, Hit, NearPoint, PointRecord, ValueCount
 from sightline.payload import FieldType
-from sightline.settings import SEARCH_EF
+from sightline.settings import SEARCH_EF, Precision, Quantization
 
 
 class Ping(msgspec.Struct, tag=True):
@@ -24,12 +24,22 @@ class EnsureCollection(msgspec.Struct, tag=True):
     space: str
     dimension: int
     fields: dict[str, FieldType]
+    quantization: Quantization | None = None
+    precision: Precision | None = None
 
 
 class DescribeCollections(msgspec.Struct, tag=True):
-    """Describe one collection, or all of them; answered by Collections."""
+    """Describe one collection, or all of them; answered by Collections. Points are counted if asked for."""
 
     name: str | None = None
+    counted: bool = True
+
+
+class Switch(msgspec.Struct, tag=True):
+    """Have a collection stand for another version; answered by Done."""
+
+    name: str
+    version: str
 
 
 class DropCollection(msgspec.Struct, tag=True):
@@ -115,6 +125,14 @@ class Browse(msgspec.Struct, tag=True):
     filter: bytes | None
 
 
+class Scroll(msgspec.Struct, tag=True):
+    """Points with vectors in order of their ids; answered by Points."""
+
+    collection: str
+    after: str | None
+    limit: int
+
+
 class Count(msgspec.Struct, tag=True):
     """How many points match; answered by Number."""
 
@@ -138,6 +156,12 @@ class Sample(msgspec.Struct, tag=True):
     limit: int
 
 
+class CopyTo(msgspec.Struct, tag=True):
+    """Copy all collections, each as it is at one moment, into a new folder; answered by Done."""
+
+    folder: str
+
+
 class Optimize(msgspec.Struct, tag=True):
     """Begin to build HNSW; answered by Done."""
 
@@ -149,6 +173,7 @@ Request: TypeAlias = (
     | EnsureCollection
     | DescribeCollections
     | DropCollection
+    | Switch
     | Insert
     | Retrieve
     | AddSources
@@ -158,10 +183,12 @@ Request: TypeAlias = (
     | Search
     | FindNeighbours
     | Browse
+    | Scroll
     | Count
     | Facet
     | Sample
     | Optimize
+    | CopyTo
 )
 
 

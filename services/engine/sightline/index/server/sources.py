@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from uuid import uuid4
 
 from sightline.index.clauses import Every, HasId, Match
-from sightline.index.server.engine import QdrantServer
+from sightline.index.server.points import QdrantPoints
 from sightline.payload import Source
 
 _ORPHANED = "orphaned"
@@ -22,8 +22,8 @@ class ServerSources:
     before the writer is done and reads it back. A mark that stays behind means nothing: no two are equal.
     """
 
-    def __init__(self, server: QdrantServer) -> None:
-        self._server = server
+    def __init__(self, points: QdrantPoints) -> None:
+        self._points = points
 
     def add(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
         """Add sources, by point id and key, to the points that are there."""
@@ -31,13 +31,13 @@ class ServerSources:
             point_id: {key: source.model_dump(mode="json") for key, source in new.items()}
             for point_id, new in sources.items()
         }
-        self._server.merge_payload(collection, added, key="sources")
-        self._server.remove_payload(collection, dict.fromkeys(added, (_ORPHANED,)))
+        self._points.merge_payload(collection, added, key="sources")
+        self._points.remove_payload(collection, dict.fromkeys(added, (_ORPHANED,)))
 
     def remove(self, collection: str, sources: Mapping[str, Collection[str]]) -> set[str]:
         """Take sources off, by point id and key; delete points without any; which points are gone."""
         paths = {point_id: [f"sources.{key}" for key in keys] for point_id, keys in sources.items()}
-        self._server.remove_payload(collection, paths)
+        self._points.remove_payload(collection, paths)
         kept, bare = self._look(collection, paths)
         while bare:
             self._delete_bare(collection, bare)
@@ -47,14 +47,14 @@ class ServerSources:
 
     def _delete_bare(self, collection: str, ids: Collection[str]) -> None:
         mark = uuid4().hex
-        self._server.merge_payload(collection, {one: {_ORPHANED: mark} for one in ids})
+        self._points.merge_payload(collection, {one: {_ORPHANED: mark} for one in ids})
         _, still_bare = self._look(collection, ids)
         if still_bare:
             marked = Match(_ORPHANED, (mark,))
-            self._server.delete_matching(collection, Every((HasId(tuple(still_bare)), marked)))
+            self._points.delete_matching(collection, Every((HasId(tuple(still_bare)), marked)))
 
     def _look(self, collection: str, ids: Collection[str]) -> tuple[set[str], set[str]]:
         """Those of the points that have sources, and those that have none."""
-        found = self._server.retrieve(collection, list(ids), with_vectors=False)
+        found = self._points.retrieve(collection, list(ids), with_vectors=False)
         kept = {record.id for record in found if record.payload.get("sources")}
         return kept, {record.id for record in found} - kept

@@ -1,0 +1,93 @@
+"""Collections are deleted with all that is kept of them, once nothing more comes in."""
+
+from contextlib import nullcontext, suppress
+from functools import partial
+from http import HTTPStatus
+
+import anyio
+import anyio.to_thread
+
+from sightline.errors import CollectionNotFound
+from sightline.index import VectorIndex
+from sightline.queue.migrations import Migration
+from sightline.queue.sync_state import forget_syncs
+from sightline_api.gateway import Gateway
+from sightline_api.http.problems import ApiError
+
+END_WITHIN_S = 20.0
+"""Batches that an embedder has in hand end as they end; then the collection can go."""
+_POLL_S = 0.1
+_RETRY_AFTER_S = "10"
+
+
+async def drop_collection(gateway: Gateway, name: str, *, force: bool) -> None:
+    """Delete a collection: its points, uploads, thumbnails, groups of duplicates and states of syncs.
+
+    Raises CollectionNotFound, MigrationRefused while somebody changes its migration, and ApiError (409) while
+    jobs of it are under way; `force` cancels those first, and waits for what is being indexed at this moment.
+    """
+    migration = await anyio.to_thread.run_sync(partial(_migration, gateway, name, force=force))
+    if migration is None:
+        # With one there may be no collection any more: a deletion broke off.
+        await anyio.to_thread.run_sync(gateway.index.collection, name)
+    active = await anyio.to_thread.run_sync(_active_jobs, gateway, name)
+    if active and not force:
+        raise _in_use(
+            f"{len(active)} job(s) of collection '{name}' are under way. Add `?force=true` to cancel."
+        )
+    for job_id in active:
+        await anyio.to_thread.run_sync(gateway.ledger.stop, job_id)
+    with anyio.move_on_after(END_WITHIN_S):
+        while active:
+            await anyio.sleep(_POLL_S)
+            active = await anyio.to_thread.run_sync(_active_jobs, gateway, name)
+    if active:
+        raise _in_use(
+            f"{len(active)} job(s) of collection '{name}' were canceled, and an embedder still has pictures "
+            f"of them in hand. Nothing was deleted; try again in a moment."
+        )
+    await anyio.to_thread.run_sync(partial(_drop, gateway, name, force=force))
+
+
+def _active_jobs(gateway: Gateway, name: str) -> list[str]:
+    return [job_id for job_id, one in gateway.ledger.active_collections().items() if one == name]
+
+
+def _migration(gateway: Gateway, name: str, *, force: bool) -> Migration | None:
+    """The migration of a collection; raises ApiError (409) for one, unless it is to go too."""
+    migration = gateway.migrations.of(name)
+    if migration is not None and not force:
+        raise _in_use(
+            f"Migration {migration.id} of collection '{name}' is {migration.state}. Finish or abort it, or "
+            f"add `?force=true` to delete both versions."
+        )
+    return migration
+
+
+def _drop(gateway: Gateway, name: str, *, force: bool) -> None:
+    # Once more: one may have begun meanwhile.
+    migration = _migration(gateway, name, force=force)
+    with gateway.migrations.turn(migration.id) if migration is not None else nullcontext():
+        # First what refers to the points: a failure in between leaves a collection that can be deleted again.
+        forget_syncs(gateway.redis, name)
+        gateway.duplicates.forget(name)
+        gateway.deletions.forget(name)
+        gateway.media.delete_collection(name)
+        gateway.request_sample.forget(name)
+        if migration is None:
+            gateway.index.drop_collection(name)
+        else:
+            _drop_versions(gateway.index, migration)
+            gateway.migrations.end_with_collection(migration.id)
+    gateway.served.forget(name)
+
+
+def _drop_versions(index: VectorIndex, migration: Migration) -> None:
+    """Drop both versions and the name, those of them that are there."""
+    for name in (migration.collection, migration.old, migration.new):
+        with suppress(CollectionNotFound):
+            index.drop_collection(name)
+
+
+def _in_use(detail: str) -> ApiError:
+    return ApiError(HTTPStatus.CONFLICT, "collection_in_use", detail, {"Retry-After": _RETRY_AFTER_S})

@@ -1,0 +1,1 @@
+"""Migrations of collections to another model, precision or quantization."""

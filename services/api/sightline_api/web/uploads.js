@@ -1,0 +1,127 @@
+/**
+ * Pictures on their way from this browser to the API, in requests of a size that can be sent again.
+ */
+
+const FILES_PER_REQUEST = 100;
+const BYTES_PER_REQUEST = 64e6;
+
+const PICTURE_NAME = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])$/iu;
+
+/**
+ * Says `change` as it goes on, and `failed` with a sentence as its `detail`.
+ *
+ * `sent` of `total` files are with the API.
+ */
+export class Uploads extends EventTarget {
+  sent = 0;
+  total = 0;
+  #api;
+  #jobs;
+  #batches = [];
+  #sending = false;
+  #abort = new AbortController();
+
+  /** @param {import("./api.js").Api} api @param {import("./jobs.js").Jobs} jobs */
+  constructor(api, jobs) {
+    super();
+    this.#api = api;
+    this.#jobs = jobs;
+  }
+
+  /**
+   * Send files, after those that are on their way; each request makes a job.
+   * @param {File[]} files
+   * @param {{tags?: string[], collection?: ?string}} [about]
+   */
+  add(files, { tags = [], collection = null } = {}) {
+    if (!files.length) return;
+    this.total += files.length;
+    this.#batches.push(...batchesOf(files).map((batch) => ({ files: batch, tags, collection, key: keyOf() })));
+    this.dispatchEvent(new Event("change"));
+    this.#send();
+  }
+
+  /** Send nothing more; what was sent stays. */
+  stop() {
+    this.#batches = [];
+    this.#abort.abort();
+  }
+
+  async #send() {
+    if (this.#sending) return;
+    this.#sending = true;
+    this.#abort = new AbortController();
+    for (let batch = this.#batches.shift(); batch; batch = this.#batches.shift()) {
+      await this.#sendBatch(batch);
+      this.sent += batch.files.length;
+      this.dispatchEvent(new Event("change"));
+    }
+    this.#sending = false;
+    this.sent = this.total = 0;
+    this.dispatchEvent(new Event("change"));
+  }
+
+  async #sendBatch({ files, tags, collection, key }) {
+    const form = new FormData();
+    tags.forEach((tag) => form.append("tags", tag));
+    files.forEach((file) => form.append("files", file));
+    // The same key each time it is tried: a request whose answer was lost makes no second job.
+    const request = { form, query: { collection }, headers: { "Idempotency-Key": key }, signal: this.#abort.signal };
+    try {
+      this.#jobs.add(await this.#api.post("/v1/images", request));
+    } catch (error) {
+      if (this.#abort.signal.aborted) return;
+      this.dispatchEvent(new CustomEvent("failed", { detail: `${files.length} files were not taken. ${error.message}` }));
+    }
+  }
+}
+
+/**
+ * Those of a folder's files that may be pictures, by their names: the others are nobody's mistake.
+ * @param {File[]} files
+ */
+export function picturesAmong(files) {
+  return files.filter((file) => !file.name.startsWith(".") && PICTURE_NAME.test(file.name));
+}
+
+/**
+ * The files that were dropped, those in folders too. To be called while the drop is handled: later the
+ * browser has forgotten what was dropped.
+ * @param {DataTransfer} dropped
+ * @returns {Promise<File[]>}
+ */
+export async function filesOf(dropped) {
+  const entries = [...dropped.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  if (!entries.length) return [...dropped.files];
+  const files = await Promise.all(entries.map(filesBelow));
+  return files.flat();
+}
+
+async function filesBelow(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return picturesAmong(found);
+    for (const below of some) found.push(...(await filesBelow(below)));
+  }
+}
+
+function batchesOf(files) {
+  const batches = [];
+  let bytes = Infinity;
+  for (const file of files) {
+    if (bytes + file.size > BYTES_PER_REQUEST || batches.at(-1).length >= FILES_PER_REQUEST) {
+      batches.push([]);
+      bytes = 0;
+    }
+    batches.at(-1).push(file);
+    bytes += file.size;
+  }
+  return batches;
+}
+
+function keyOf() {
+  return `page-${[...crypto.getRandomValues(new Uint8Array(12))].join("-")}`;
+}

@@ -1,0 +1,94 @@
+"""The models of an embedder, and where the points of a collection go that they make."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from sightline.encoder import Encoder, Vectors
+from sightline.encoder.artifact import Preprocessing
+from sightline.encoder.registry import Model, ModelRegistry
+from sightline.encoder.tagging import Tagger
+from sightline.errors import ModelError
+from sightline.index import VectorIndex
+from sightline.queue.migrations import Migrations
+from sightline.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class EmbeddingModel:
+    """A model that pictures are encoded with, and tagged with where settings ask for tags."""
+
+    encoder: Encoder
+    tagger: Tagger | None
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What pictures are decoded for."""
+        return self.encoder.manifest.preprocessing
+
+    def tags(self, vectors: Vectors) -> Sequence[tuple[str, ...]]:
+        """The tags of each of n pictures, by their vectors, shape (n, dimension)."""
+        return self.tagger.tags(vectors) if self.tagger is not None else [()] * len(vectors)
+
+
+def embedding_model(settings: Settings) -> Callable[[Model], EmbeddingModel]:
+    """What makes an EmbeddingModel of a loaded one."""
+
+    def make(model: Model) -> EmbeddingModel:
+        if not settings.auto_tags:
+            return EmbeddingModel(model.encoder, None)
+        try:
+            return EmbeddingModel(model.encoder, Tagger.of(settings.auto_tags, model.encoder, model.artifact))
+        except ModelError as error:
+            # The model of new collections was chosen together with the tags; that of a migration was not.
+            if settings.model is not None and model.artifact.path == Path(settings.model):
+                raise
+            _log.warning("no_auto_tags", model=model.artifact.manifest.name, detail=str(error))
+            return EmbeddingModel(model.encoder, None)
+
+    return make
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A version of a collection that points go to, and the model that makes its vectors."""
+
+    version: str
+    model: EmbeddingModel
+
+
+class Destinations:
+    """Where the points of collections go. Safe to use from several threads."""
+
+    def __init__(
+        self, index: VectorIndex, models: ModelRegistry[EmbeddingModel], migrations: Migrations
+    ) -> None:
+        self._index = index
+        self._models = models
+        self._migrations = migrations
+
+    def of(self, collection: str) -> Sequence[Destination]:
+        """The live version of a collection, and after it the one that a migration keeps beside it.
+
+        Raises CollectionNotFound, ModelError if a model is not here, and Unavailable.
+        """
+        migration = self._migrations.of(collection)
+        if migration is None:
+            info = self._index.collection(collection, counted=False)
+            return [Destination(info.version, self._models.get(info.space, info.precision))]
+        models = {
+            migration.old: (migration.old_space, migration.old_precision),
+            migration.new: (migration.space, migration.precision),
+        }
+        versions = [one for one in (migration.live, migration.twin) if one is not None]
+        return [Destination(one, self._models.get(*models[one])) for one in versions]
+
+    def beyond(self, collection: str, known: Sequence[Destination]) -> bool:
+        """Whether points of the collection go to more versions by now than to these. Raises Unavailable."""
+        migration = self._migrations.of(collection)
+        written = {one.version for one in known}
+        return migration is not None and not {migration.live, migration.twin or migration.live} <= written

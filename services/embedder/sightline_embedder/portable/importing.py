@@ -1,0 +1,134 @@
+"""An import of points that were made elsewhere: they are checked and inserted, and nothing is encoded."""
+
+from collections.abc import Callable, Iterator
+
+from sightline.errors import BadRequest, SpaceMismatch
+from sightline.index import VectorIndex
+from sightline.media import MediaStore
+from sightline.media_room import check_room
+from sightline.portable.places import PortablePlaces
+from sightline.queue.deletions import Deletions
+from sightline.queue.jobs import Job
+from sightline.queue.ledger import Ledger
+from sightline.queue.migrations import Migrations
+from sightline.queue.sources import PointsSource
+from sightline_embedder.errors import SourceError
+from sightline_embedder.portable.intents import ImportIntents
+from sightline_embedder.portable.pages import PointsPage, PointsReader
+from sightline_embedder.steps import Step
+
+_DONE = "done"
+
+OpenReader = Callable[[Job, PointsSource], PointsReader]
+
+
+class PointsImport:
+    """Imports into collections. Safe to call from several threads.
+
+    Points are only ever inserted: what is there already stays as it is and counts as unchanged. Raises
+    Unavailable when Redis, the index or the media store does not answer, and StorageFull.
+    """
+
+    def __init__(
+        self,
+        index: VectorIndex,
+        media: MediaStore,
+        ledger: Ledger,
+        deletions: Deletions,
+        intents: ImportIntents,
+        migrations: Migrations,
+        places: PortablePlaces,
+        open_reader: OpenReader,
+        min_free_bytes: int,
+    ) -> None:
+        self._index = index
+        self._media = media
+        self._ledger = ledger
+        self._deletions = deletions
+        self._intents = intents
+        self._migrations = migrations
+        self._places = places
+        self._open_reader = open_reader
+        self._min_free_bytes = min_free_bytes
+
+    def steps(self, job: Job, asked: PointsSource, after: str | None) -> Iterator[Step]:
+        """The steps after a cursor; doing one twice equals doing it once.
+
+        Raises SourceError as readers do, `space_mismatch` where the collection holds another space, and
+        `migration_under_way` while it has two versions: what is imported has a vector for one.
+        """
+        if after != _DONE:
+            reader = self._open_reader(job, asked)
+            self._keep(asked)
+            if after is None:
+                self._places.discard_stale(self._ledger.job)
+            # While it rested the collection may have been migrated.
+            self._ensure_collection(job, reader)
+            for page in reader.pages(after):
+                self._check_version(job.request.collection)
+                self._keep(asked)
+                yield self._taken_in(job, page)
+            self._intents.forget(job.id)
+            if asked.upload is not None:
+                self._places.forget(self._places.upload(asked.upload))
+            yield Step(_DONE)
+
+    def _keep(self, asked: PointsSource) -> None:
+        """Keep the files of a long import from being taken for forgotten ones."""
+        if asked.upload is not None:
+            self._places.keep_upload(asked.upload)
+
+    def _ensure_collection(self, job: Job, reader: PointsReader) -> None:
+        try:
+            self._index.ensure_collection(reader.spec(job.request.collection))
+        except SpaceMismatch as error:
+            raise SourceError("space_mismatch", str(error)) from error
+        except BadRequest as error:
+            raise SourceError("import_unfit", str(error)) from error
+
+    def _check_version(self, collection: str) -> None:
+        if migration := self._migrations.of(collection):
+            detail = (
+                f"Collection '{collection}' is being migrated ({migration.id}), and points are imported with "
+                f"a vector of one model. Finish or abort that, and import again: what came in stays."
+            )
+            raise SourceError("migration_under_way", detail)
+
+    def _taken_in(self, job: Job, page: PointsPage) -> Step:
+        collection = job.request.collection
+        check_room(self._media, self._min_free_bytes)
+        # Of two rows of one point the first is the one.
+        points = {point.id: point for point in reversed(page.points)}
+        deleted = self._deletions.since(collection, list(points), job.created_at)
+        new = self._intents.noted(job.id, page.cursor)
+        if new is None:
+            new = points.keys() - self._index.retrieve(collection, list(points)).keys()
+            self._intents.note(job.id, page.cursor, new)
+        new -= deleted
+        for point_id in new & page.thumbnails.keys():
+            self._media.put_thumbnail(collection, point_id, page.thumbnails[point_id])
+        try:
+            self._index.insert(collection, [point for point in points.values() if point.id in new])
+        except SpaceMismatch as error:
+            raise SourceError("space_mismatch", str(error)) from error
+        gone = self._take_back(job, new)
+        rows = len(page.points)
+        canceled = len((deleted | gone) & points.keys())
+        indexed = len(new - gone)
+        return Step(
+            page.cursor,
+            indexed=indexed,
+            unchanged=rows - indexed - canceled,
+            canceled=canceled,
+            failed=page.failed,
+        )
+
+    def _take_back(self, job: Job, new: set[str]) -> set[str]:
+        """Delete again what somebody deleted while it came in."""
+        collection = job.request.collection
+        gone = self._deletions.since(collection, list(new), job.created_at)
+        if gone:
+            self._index.delete(collection, list(gone))
+            for point_id in gone:
+                self._media.delete_thumbnail(collection, point_id)
+        return gone

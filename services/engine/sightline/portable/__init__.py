@@ -1,0 +1,1 @@
+"""Collections as files: what an export is made of, and where exports and imports lie."""

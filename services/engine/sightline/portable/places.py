@@ -1,0 +1,91 @@
+"""Where exports wait to be fetched, and where files wait that are to be imported: below the data folder."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from sightline.atomic_files import unavailable_when_failing
+from sightline.errors import JobNotFound
+from sightline.portable.manifest import MANIFEST, POINTS_FILE
+from sightline.queue.jobs import Job, JobState
+
+CLIP_FILE = re.compile(r"img_emb_[0-9]{1,9}\.npy|metadata_[0-9]{1,9}\.parquet")
+UPLOAD_KEPT_S = 24 * 3600.0
+_SERVICE = "The data folder"
+_JOB_ID = re.compile(r"[0-9a-f]{24}")
+_UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def is_export_file(name: str) -> bool:
+    """Whether an export may have a file of this name."""
+    return name == MANIFEST or POINTS_FILE.fullmatch(name) is not None
+
+
+def is_import_file(name: str) -> bool:
+    """Whether files to be imported may have this name: one of an export, or one of clip-retrieval's."""
+    return is_export_file(name) or CLIP_FILE.fullmatch(name) is not None
+
+
+class PortablePlaces:
+    """The folders `exports/<job id>` and `imports/<upload id>` of one data folder.
+
+    Every method raises Unavailable, or StorageFull, when the disk fails.
+    """
+
+    def __init__(self, data_dir: Path) -> None:
+        self._exports = data_dir / "exports"
+        self._imports = data_dir / "imports"
+
+    def export(self, job_id: str) -> Path:
+        """The folder of a job's export; raises ValueError for what is no job's id."""
+        if not _JOB_ID.fullmatch(job_id):
+            raise ValueError(f"{job_id!r} is no id of a job")
+        return self._exports / job_id
+
+    def upload(self, upload_id: str) -> Path:
+        """The folder of files that are to be imported; raises ValueError for what is no such id."""
+        if not _UPLOAD_ID.fullmatch(upload_id):
+            raise ValueError(f"{upload_id!r} is no id of an upload")
+        return self._imports / upload_id
+
+    def keep_upload(self, upload_id: str) -> None:
+        """Have the files of an upload count as sent just now, if they are there."""
+        with unavailable_when_failing(_SERVICE), suppress(FileNotFoundError):
+            os.utime(self.upload(upload_id))
+
+    def forget(self, folder: Path) -> None:
+        """Delete a folder with what is in it, if it is there."""
+        with unavailable_when_failing(_SERVICE):
+            if folder.exists():
+                shutil.rmtree(folder)
+
+    def discard_stale(self, job_of: Callable[[str], Job]) -> None:
+        """Delete the exports of jobs that are forgotten, failed or canceled, and uploads of long ago.
+
+        `job_of` gives a job by its id, and raises JobNotFound.
+        """
+        for folder in self._folders(self._exports):
+            if _is_stale(folder.name, job_of):
+                self.forget(folder)
+        before = time.time() - UPLOAD_KEPT_S
+        for folder in self._folders(self._imports):
+            with unavailable_when_failing(_SERVICE):
+                changed_at = folder.stat().st_mtime
+            if changed_at < before:
+                self.forget(folder)
+
+    def _folders(self, above: Path) -> list[Path]:
+        with unavailable_when_failing(_SERVICE):
+            return sorted(above.iterdir()) if above.is_dir() else []
+
+
+def _is_stale(job_id: str, job_of: Callable[[str], Job]) -> bool:
+    try:
+        state = job_of(job_id).state
+    except JobNotFound:
+        return True
+    return state.final and state is not JobState.SUCCEEDED
