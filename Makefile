@@ -24,8 +24,9 @@ $(VENV)/installed: constraints.txt $(MEMBERS:%=%/pyproject.toml)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@sh scripts/install-torch $(BIN)/python "$(TORCH_INDEX)"
 	@$(PIP) install --constraint constraints.txt $(MEMBERS:%=--editable %) --editable 'services/embedder[int8]' \
-	  --editable 'services/local[plots,samples]' \
-	  ruff mypy pytest pytest-xdist hypothesis types-psutil 'moto[s3]' flask flask-cors
+	  --editable 'services/local[plots,samples]' --editable 'services/engine[tracing]' \
+	  ruff mypy pytest pytest-xdist hypothesis schemathesis types-psutil simpy kubernetes-validate 'moto[s3]' flask flask-cors \
+	  playwright axe-playwright-python 'atheris; sys_platform == "linux"'
 	@touch $@
 
 demo: install
