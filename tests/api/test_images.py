@@ -14,6 +14,8 @@ from sightline.errors import MediaNotFound, Unavailable
 from sightline.identity import point_id, sha256_of
 from sightline.index import Point
 from sightline.payload import FirstIndexed, Payload, Source
+from sightline.served import VersionsWritten
+from sightline.writing import PointWriter
 from sightline_api.gateway import Gateway
 
 DATA = b"the bytes of a picture"
@@ -31,7 +33,7 @@ def gateway(client: TestClient) -> Gateway:
 @pytest.fixture
 def image(client: TestClient, gateway: Gateway) -> Iterator[str]:
     """The path of a stored picture, with original and thumbnail."""
-    manifest, now = gateway.encoder.manifest, datetime.now(UTC)
+    manifest, now = gateway.models.default.encoder.manifest, datetime.now(UTC)
     gateway.index.ensure_collection(gateway.collection_spec(COLLECTION))
     payload = Payload(
         sha256=SHA256,
@@ -46,7 +48,7 @@ def image(client: TestClient, gateway: Gateway) -> Iterator[str]:
         sort_at=now,
         tags=("old",),
         metadata={"old": 1},
-        sources={"k": Source(kind="upload", uri="upload:a.jpg")},
+        sources={"k": Source(kind="upload", uri="upload:%3Cb%3E%22cup%22%20%C3%A9.html")},
         first_indexed=FirstIndexed(job="j", source="k"),
     )
     vector = np.eye(1, manifest.dimension, dtype=np.float32)[0]
@@ -125,12 +127,16 @@ class Failing:
         raise Unavailable("The index", "it is away")
 
 
+def _writer(gateway: Gateway, index: Any) -> PointWriter:
+    return PointWriter(index, VersionsWritten(gateway.migrations))
+
+
 def test_a_deletion_is_recorded_before_anything_is_deleted(
     client: TestClient, gateway: Gateway, image: str
 ) -> None:
     """Else a batch that inserts the point in between would not know."""
     index = Failing(gateway, datetime.now(UTC) - timedelta(seconds=1))
-    client.app.state.gateway = replace(gateway, index=index)  # type: ignore[attr-defined, arg-type]
+    client.app.state.gateway = replace(gateway, index=index, writer=_writer(gateway, index))  # type: ignore[attr-defined, arg-type]
     try:
         assert code_of(client.delete(image)) == (503, "service_unavailable")
     finally:
@@ -144,3 +150,15 @@ def test_a_deletion_is_recorded_before_anything_is_deleted(
 def test_known_pictures_are_named(client: TestClient, image: str) -> None:
     body = {"sha256": [SHA256, "0" * 64], "collection": COLLECTION}
     assert client.post("/v1/images/known", json=body).json() == {"known": {SHA256: IMAGE}}
+
+
+def test_an_original_is_served_as_its_format_under_its_name(client: TestClient, image: str) -> None:
+    answer = client.get(image.replace("?", "/original?"))
+
+    assert (answer.status_code, answer.content) == (200, DATA)
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"].endswith("sandbox")
+    assert answer.headers["Content-Disposition"] == (
+        "inline; filename*=UTF-8''%3Cb%3E%22cup%22%20%C3%A9.html"
+    )

@@ -1,6 +1,7 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+from bench.capacity_plan import plans
 from bench.plots import PLOTS, draw_plots
 from bench.results import Results
 
@@ -9,7 +10,7 @@ MOST_BYTES = 60_000
 
 
 def test_every_plot_is_drawn_the_same_each_time(tmp_path: Path) -> None:
-    found = FOUND | {"ingest_int8": FOUND["ingest"]}
+    found = FOUND | {"ingest_int8": FOUND["ingest"], "capacity_plan": plans()}
 
     first = draw_plots(found, tmp_path / "first")
     second = draw_plots(found, tmp_path / "second")
@@ -20,8 +21,11 @@ def test_every_plot_is_drawn_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_plots_say_what_they_show(tmp_path: Path) -> None:
-    draw_plots(FOUND, tmp_path)
+    draw_plots(FOUND | {"capacity_plan": plans()}, tmp_path)
 
+    assert {"RAM of the index", "hours", "turbo4", "Nodes of 64 GB RAM and 1 TB disk"} <= words(
+        tmp_path / "capacity.svg"
+    )
     assert {"pictures per second", "stock loop", "12.2 MP, 3.8 MB", "44.1 (11.9 x)"} <= words(
         tmp_path / "ingest.svg"
     )

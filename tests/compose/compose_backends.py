@@ -101,8 +101,8 @@ class DoubleProcess(Process):
     key: str = QDRANT_KEY
     control: httpx.Client | None = field(default=None)
 
-    def misbehave(self, *, slow_s: float = 0.0, failing: float = 0.0) -> None:
-        self._told("PUT", "/_double/faults", {"slow_s": slow_s, "failing": failing})
+    def misbehave(self, *, slow_s: float = 0.0, failing: float = 0.0, peers: int = 1) -> None:
+        self._told("PUT", "/_double/faults", {"slow_s": slow_s, "failing": failing, "peers": peers})
 
     def behave(self) -> None:
         self._told("DELETE", "/_double/faults")

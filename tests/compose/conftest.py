@@ -20,6 +20,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from PIL import Image
+from sentinel_crew import Crew, running_crew
 
 API_KEY = "the-key-of-this-deployment"
 WITHIN_S = 90.0
@@ -49,6 +50,8 @@ class Deployment:
     pictures: Path
     redis: Any
     qdrant: Any
+    environment: dict[str, str] = field(default_factory=dict)
+    """Settings beside those that every one has."""
     api: Any = field(init=False)
     embedders: list[Any] = field(init=False)
     client: httpx.Client = field(init=False)
@@ -140,8 +143,11 @@ class Deployment:
         points: int = found[collection]["points"]
         return points
 
-    def assert_all_indexed(self, job_id: str, collection: str, pictures: int) -> None:
-        """The job has ended well, every picture was indexed, once, and none was blamed."""
+    def assert_all_indexed(self, job_id: str, collection: str, pictures: int, more: int = 0) -> None:
+        """The job has ended well, every picture was indexed, once, and none was blamed.
+
+        The collection holds `more` pictures of other jobs.
+        """
         job = self.ended_job(job_id)
         assert job["counts"]["failed"] == 0, self.client.get(f"/v1/jobs/{job_id}/failures").json()
         assert (job["state"], job["counts"]["indexed"], job["counts"]["total"]) == (
@@ -149,7 +155,7 @@ class Deployment:
             pictures,
             pictures,
         )
-        assert self.points(collection) == pictures
+        assert self.points(collection) == pictures + more
 
     def _ours(self, module: str, name: str, more: dict[str, str] | None = None) -> Any:
         environment = {
@@ -168,7 +174,9 @@ class Deployment:
             "OPENBLAS_NUM_THREADS": "1",
         }
         return Process(
-            [sys.executable, "-m", module], environment | (more or {}), self.folder / f"{name}.log"
+            [sys.executable, "-m", module],
+            environment | self.environment | (more or {}),
+            self.folder / f"{name}.log",
         )
 
 
@@ -176,6 +184,12 @@ class Deployment:
 def start_double() -> Callable[[Path, ExitStack], Any]:
     """`start_double(folder, stack)`: a double that ends with the stack, not started yet."""
     return backends.double_process  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session", name="backends")
+def backends_module() -> ModuleType:
+    """What makes Redis and the double as processes."""
+    return backends
 
 
 @pytest.fixture(scope="session")
@@ -206,6 +220,27 @@ def make_deployment(
             stack.callback(made.end)
             stack.callback(made.client.close)
             yield made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_watched_deployment(
+    tiny_clip_artifact: Path, many_pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Any]:
+    """As `make_deployment`, with a Redis that sentinels watch: every job waits for its replica."""
+
+    @contextmanager
+    def make() -> Iterator[tuple[Deployment, Crew]]:
+        folder = tmp_path_factory.mktemp("watched")
+        with running_crew(folder) as crew, ExitStack() as stack:
+            qdrant = backends.double_process(folder, stack)
+            more = {"SIGHTLINE_REDIS_WAIT_REPLICAS": "1"}
+            redis = backends.Elsewhere(crew.url)
+            made = Deployment(folder, tiny_clip_artifact, many_pictures, redis, qdrant, more)
+            stack.callback(made.end)
+            stack.callback(made.client.close)
+            yield made, crew
 
     return make
 

@@ -5,9 +5,11 @@ It answers the REST calls that Sightline's adapter makes, and no others, over Qd
 `api-key` header, and can be told to misbehave:
 
     PUT    /_double/faults {"slow_s": 5, "failing": 0.5}   every call takes 5 s; half of them answer 503
+    PUT    /_double/faults {"peers": 3}                    say that this is one of three nodes
     DELETE /_double/faults                                 behave again
     POST   /_double/gone {"seconds": 8}                    drop every connection and refuse new ones
-    GET    /_double/calls                                  how many calls there were, by kind
+    GET    /_double/calls                                  how many calls there were, by kind, and by the
+                                                           consistency and ordering they asked for
 
 Run it with `python tests/compose/qdrant_double.py --folder DIR --port 6333`.
 """
@@ -28,7 +30,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -36,6 +38,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from qdrant_double_shards import Json, Refused, Shards
 
 Call = Callable[[Shards, str, Json], Any]
+PLACED = ("shard_number", "replication_factor", "write_consistency_factor")
+UNPLACED = dict.fromkeys(PLACED, 1)
 _MISSING = "Must provide an API key or an Authorization bearer token"
 
 
@@ -46,7 +50,9 @@ class Behaviour:
     slow_s: float = 0.0
     failing: float = 0.0
     gone_s: float = 0.0
+    peers: int = 1
     calls: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
     chance: random.Random = field(default_factory=lambda: random.Random(20))
 
 
@@ -56,6 +62,9 @@ def make_app(shards: Shards, behaviour: Behaviour, api_key: str | None) -> Starl
     def route(method: str, path: str, call: Call) -> Route:
         async def answer(request: Request) -> Response:
             behaviour.calls[f"{method} {path}"] += 1
+            for name in ("consistency", "ordering"):
+                if value := request.query_params.get(name):
+                    behaviour.asked[f"{method} {path} {name}={value}"] += 1
             if api_key is not None and request.headers.get("api-key") != api_key:
                 return _failure(401, _MISSING)
             await asyncio.sleep(behaviour.slow_s)
@@ -73,10 +82,11 @@ def make_app(shards: Shards, behaviour: Behaviour, api_key: str | None) -> Starl
     async def set_faults(request: Request) -> Response:
         body = await request.json()
         behaviour.slow_s, behaviour.failing = body.get("slow_s", 0.0), body.get("failing", 0.0)
+        behaviour.peers = body.get("peers", 1)
         return JSONResponse(body)
 
     async def behave(_: Request) -> Response:
-        behaviour.slow_s = behaviour.failing = 0.0
+        behaviour.slow_s, behaviour.failing, behaviour.peers = 0.0, 0.0, 1
         return Response(status_code=204)
 
     async def be_gone(request: Request) -> Response:
@@ -84,7 +94,9 @@ def make_app(shards: Shards, behaviour: Behaviour, api_key: str | None) -> Starl
         return Response(status_code=202)
 
     async def count_calls(_: Request) -> Response:
-        return JSONResponse({"total": behaviour.calls.total(), "calls": behaviour.calls})
+        return JSONResponse(
+            {"total": behaviour.calls.total(), "calls": behaviour.calls, "asked": behaviour.asked}
+        )
 
     async def healthz(_: Request) -> Response:
         return Response("healthz check passed")
@@ -96,6 +108,30 @@ def make_app(shards: Shards, behaviour: Behaviour, api_key: str | None) -> Starl
         ("GET", "/_double/calls", count_calls),
         ("GET", "/healthz", healthz),
         ("GET", "/readyz", healthz),
+    ]
+
+    async def cluster(_: Request) -> Response:
+        peers = {str(number): {"uri": f"http://node-{number}:6335/"} for number in range(behaviour.peers)}
+        status = {"status": "enabled", "peers": peers} if behaviour.peers > 1 else {"status": "disabled"}
+        return JSONResponse({"result": status, "status": "ok", "time": 0.001})
+
+    async def fetch_snapshot(request: Request) -> Response:
+        if api_key is not None and request.headers.get("api-key") != api_key:
+            return _failure(401, _MISSING)
+        return FileResponse(shards.snapshot_file(request.path_params["snapshot"]))
+
+    async def recover(request: Request) -> Response:
+        if api_key is not None and request.headers.get("api-key") != api_key:
+            return _failure(401, _MISSING)
+        async with request.form() as form:
+            data = await form["snapshot"].read()  # type: ignore[union-attr]
+        await run_in_threadpool(shards.recover, request.path_params["name"], data)
+        return JSONResponse({"result": True, "status": "ok", "time": 0.001})
+
+    control += [
+        ("GET", "/cluster", cluster),
+        ("GET", f"{_C}/snapshots/{{snapshot}}", fetch_snapshot),
+        ("POST", f"{_C}/snapshots/upload", recover),
     ]
     routes = [route(*one) for one in CALLS]
     return Starlette(routes=routes + [Route(path, end, methods=[method]) for method, path, end in control])
@@ -110,7 +146,8 @@ def _list(shards: Shards, _: str, __: Json) -> Json:
 
 
 def _create(shards: Shards, name: str, body: Json) -> bool:
-    shards.create(name, body["vectors"], body.get("metadata") or {})
+    told = {key: body[key] for key in PLACED if body.get(key) is not None}
+    shards.create(name, body["vectors"], body.get("metadata") or {}, told)
     return True
 
 
@@ -126,7 +163,7 @@ def _describe(shards: Shards, name: str, _: Json) -> Json:
             name: {"data_type": kind, "points": points} for name, kind in about["schema"].items()
         },
         "config": {
-            "params": {"vectors": about["vectors"]},
+            "params": {"vectors": about["vectors"], **UNPLACED, **about.get("params", {})},
             "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10_000},
             "optimizer_config": {"default_segment_number": 0, "flush_interval_sec": 5},
             "metadata": about["metadata"],
@@ -135,7 +172,17 @@ def _describe(shards: Shards, name: str, _: Json) -> Json:
 
 
 def _update(shards: Shards, name: str, body: Json) -> bool:
-    shards.add_metadata(name, body.get("metadata") or {})
+    shards.update(name, body.get("metadata") or {}, body.get("params") or {})
+    return True
+
+
+def _list_aliases(shards: Shards, _: str, __: Json) -> Json:
+    pairs = shards.aliases().items()
+    return {"aliases": [{"alias_name": alias, "collection_name": name} for alias, name in pairs]}
+
+
+def _change_aliases(shards: Shards, _: str, body: Json) -> bool:
+    shards.change_aliases(body["actions"])
     return True
 
 
@@ -178,12 +225,16 @@ _DONE: Json = {"operation_id": 0, "status": "completed"}
 _C = "/collections/{name}"
 CALLS: list[tuple[str, str, Call]] = [
     ("GET", "/collections", _list),
+    ("GET", "/aliases", _list_aliases),
+    ("POST", "/collections/aliases", _change_aliases),
     ("PUT", _C, _create),
     ("GET", _C, _describe),
     ("PATCH", _C, _update),
     ("DELETE", _C, lambda shards, name, _: shards.drop(name)),
     ("GET", f"{_C}/exists", lambda shards, name, _: {"exists": name in shards.names()}),
     ("PUT", f"{_C}/index", _index),
+    ("POST", f"{_C}/snapshots", lambda shards, name, _: shards.take_snapshot(name)),
+    ("DELETE", f"{_C}/snapshots/{{snapshot}}", lambda shards, name, _: shards.forget_snapshots(name)),
     ("PUT", f"{_C}/points", _upsert),
     ("POST", f"{_C}/points/batch", _batch),
     ("POST", f"{_C}/points/delete", _delete),

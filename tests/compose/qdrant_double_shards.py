@@ -3,9 +3,13 @@
 Part of `qdrant_double.py`; the one place of the double that imports the engine.
 """
 
+import hashlib
+import io
 import json
 import os
 import shutil
+import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +45,18 @@ class Shards:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._catalog = folder / "catalog.json"
+        self._alias_file = folder / "aliases.json"
         self._lock = Lock()
         folder.mkdir(parents=True, exist_ok=True)
         known = json.loads(self._catalog.read_text()) if self._catalog.exists() else {}
+        self._aliases: dict[str, str] = (
+            json.loads(self._alias_file.read_text()) if self._alias_file.exists() else {}
+        )
+        self._kept = tempfile.TemporaryDirectory(prefix="snapshots-")
+        self._snapshots = Path(self._kept.name)
         for leftover in set(folder.iterdir()) - {
             self._catalog,
+            self._alias_file,
             *(folder / a["folder"] for a in known.values()),
         }:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
@@ -58,11 +69,12 @@ class Shards:
         with self._lock:
             return list(self._open)
 
-    def create(self, name: str, vectors: Json, metadata: Json) -> None:
+    def create(self, name: str, vectors: Json, metadata: Json, params: Json | None = None) -> None:
         with self._lock:
-            if name in self._open:
+            if name in self._open or name in self._aliases:
                 raise Refused(409, f"Wrong input: Collection `{name}` already exists!")
             about = {"folder": uuid4().hex, "vectors": vectors, "metadata": metadata, "schema": {}}
+            about["params"] = params or {}
             distance = getattr(edge.Distance, vectors["distance"])
             config = edge.EdgeConfig(
                 vectors=edge.EdgeVectorParams(size=vectors["size"], distance=distance), wal_enabled=True
@@ -78,19 +90,78 @@ class Shards:
             collection = self._open.pop(name, None)
             if collection is None:
                 return False
+            self._aliases = {alias: one for alias, one in self._aliases.items() if one != name}
             self._write()
+            self._write_aliases()
             collection.shard.close()
             shutil.rmtree(self._folder / collection.about["folder"])
             return True
+
+    def aliases(self) -> dict[str, str]:
+        with self._lock:
+            return dict(self._aliases)
+
+    def change_aliases(self, actions: Sequence[Json]) -> None:
+        """All of the actions, or none where one is refused."""
+        with self._lock:
+            changed = dict(self._aliases)
+            for action in actions:
+                if told := action.get("delete_alias"):
+                    changed.pop(told["alias_name"], None)
+                    continue
+                told = action["create_alias"]
+                if told["alias_name"] in self._open:
+                    raise Refused(409, f"Wrong input: Collection `{told['alias_name']}` already exists!")
+                if told["collection_name"] not in self._open:
+                    raise Refused(404, f"Not found: Collection `{told['collection_name']}` doesn't exist!")
+                changed[told["alias_name"]] = told["collection_name"]
+            self._aliases = changed
+            self._write_aliases()
+
+    def take_snapshot(self, name: str) -> Json:
+        """A zip file of the flushed shard and what is known of it."""
+        with self._lock:
+            found = self._named(name)
+            found.shard.flush()
+            file = self._snapshots / f"{name}-{uuid4().hex}.snapshot"
+            folder = self._folder / found.about["folder"]
+            with zipfile.ZipFile(file, "w") as archive:
+                archive.writestr("about.json", json.dumps(found.about))
+                for path in sorted(folder.rglob("*")):
+                    archive.write(path, f"shard/{path.relative_to(folder)}")
+        data = file.read_bytes()
+        return {"name": file.name, "size": len(data), "checksum": hashlib.sha256(data).hexdigest()}
+
+    def snapshot_file(self, snapshot: str) -> Path:
+        return self._snapshots / Path(snapshot).name
+
+    def forget_snapshots(self, name: str) -> bool:
+        for file in self._snapshots.glob(f"{name}-*.snapshot"):
+            file.unlink()
+        return True
+
+    def recover(self, name: str, data: bytes) -> None:
+        with self._lock:
+            folder = uuid4().hex
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                about = json.loads(archive.read("about.json")) | {"folder": folder}
+                for member in archive.namelist():
+                    if member.startswith("shard/"):
+                        archive.extract(member, self._folder / f"{folder}.new")
+            (self._folder / f"{folder}.new" / "shard").rename(self._folder / folder)
+            (self._folder / f"{folder}.new").rmdir()
+            self._open[name] = Collection(about, edge.EdgeShard.load(str(self._folder / folder)))
+            self._write()
 
     def describe(self, name: str) -> tuple[Json, int]:
         with self._lock:
             found = self._named(name)
             return found.about, found.shard.count(edge.CountRequest(exact=True))
 
-    def add_metadata(self, name: str, metadata: Json) -> None:
+    def update(self, name: str, metadata: Json, params: Json) -> None:
         with self._lock:
             self._named(name).about["metadata"] |= metadata
+            self._named(name).about["params"] |= params
             self._write()
 
     def index_field(self, name: str, field: str, kind: str) -> None:
@@ -176,6 +247,7 @@ class Shards:
                 limit=body["limit"],
                 filter=_filter(body.get("filter")),
                 with_payload=True,
+                with_vector=bool(body.get("with_vector")),
                 offset=body.get("offset"),
                 order_by=_order(order) if order else None,
             )
@@ -204,19 +276,28 @@ class Shards:
             for collection in self._open.values():
                 collection.shard.close()
             self._open.clear()
+        self._kept.cleanup()
 
     def _named(self, name: str) -> Collection:
-        if name not in self._open:
+        found = self._open.get(self._aliases.get(name, name))
+        if found is None:
             raise Refused(404, f"Not found: Collection `{name}` doesn't exist!")
-        return self._open[name]
+        return found
 
     def _write(self) -> None:
-        draft = self._folder / "catalog.json.new"
-        with draft.open("w") as stream:
-            json.dump({name: collection.about for name, collection in self._open.items()}, stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(self._catalog)
+        _write_json(self._catalog, {name: collection.about for name, collection in self._open.items()})
+
+    def _write_aliases(self) -> None:
+        _write_json(self._alias_file, self._aliases)
+
+
+def _write_json(path: Path, value: Json) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    with draft.open("w") as stream:
+        json.dump(value, stream, indent=2)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(path)
 
 
 def _record(found: edge.Record) -> Json:

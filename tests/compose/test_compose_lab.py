@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +30,8 @@ IMAGES = ("api", "embedder", "embedder-gpu", "model", "qdrant")
 SERVERS = ("api", "embedder", "redis", "qdrant")
 MAX_API_IMAGE_BYTES = 700_000_000
 HEALTHY_S = 300
+ONE_SERVER = "docker-compose.yml:tests/compose/docker-compose.lab.yml"
+CLUSTER = f"{ONE_SERVER}:deploy/cluster/docker-compose.yml:tests/compose/docker-compose.cluster-lab.yml"
 WHEELS_PORT = 18951
 """The same each time, or the engine would build everything anew."""
 
@@ -63,7 +65,7 @@ class Deployment:
         self._environment = {
             **os.environ,
             "COMPOSE_PROJECT_NAME": "sightline-test",
-            "COMPOSE_FILE": "docker-compose.yml:tests/compose/docker-compose.lab.yml",
+            "COMPOSE_FILE": ONE_SERVER,
             "COMPOSE_ENV_FILES": str(env_file),
             "SIGHTLINE_PORT": str(self.port),
             "PHOTOS": str(self.photos),
@@ -71,6 +73,10 @@ class Deployment:
         }
         key = {"Authorization": f"Bearer {self.secrets['SIGHTLINE_API_KEY']}"}
         self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=key, timeout=30)
+
+    def use(self, files: str) -> None:
+        """Speak of the services of other files from now on."""
+        self._environment["COMPOSE_FILE"] = files
 
     def compose(self, *arguments: str, check: bool = True, within_s: float = 900) -> str:
         """Run `docker compose` and give its output."""
@@ -287,6 +293,74 @@ def test_nothing_is_lost_when_embedder_and_redis_are_killed(running: Deployment)
     }  # fmt: skip
     assert running.points() == before + 1000
     assert not running.api.get(f"/v1/jobs/{job_id}/failures").json()["items"]
+
+
+@pytest.fixture(scope="module")
+def cluster(deployment: Deployment) -> Deployment:
+    """The cluster of deploy/cluster in the place of the one server, with 100 pictures."""
+    deployment.compose("down", "--volumes", "--timeout", "5")
+    deployment.use(CLUSTER)
+    deployment.compose("build", "--quiet", "proxy")
+    started = time.monotonic()
+    deployment.up()
+    sys.stderr.write(f"\ncluster healthy after {time.monotonic() - started:.0f} s\n")
+    files = [("files", (f"{n}.jpg", data)) for n, data in enumerate(map(_picture, range(100)))]
+    answer = deployment.api.post("/v1/images", files=files)
+    assert answer.status_code == 202, answer.text
+    assert deployment.ended_job(answer.json()["id"], within_s=180)["counts"]["indexed"] == 100
+    return deployment
+
+
+@pytest.mark.long
+def test_the_cluster_has_two_of_each_behind_the_proxy(cluster: Deployment) -> None:
+    running = [one["Service"] for one in cluster.containers() if one["State"] == "running"]
+    assert {name: running.count(name) for name in sorted(set(running))} == {
+        "api": 2, "embedder": 2, "proxy": 1, "qdrant": 1, "qdrant-2": 1, "qdrant-3": 1, "redis": 1
+    }  # fmt: skip
+    published = {
+        container["Config"]["Labels"]["com.docker.compose.service"]
+        for service in sorted(set(running))
+        for container in cluster.inspect(service)
+        if any(container["NetworkSettings"]["Ports"].values())
+    }
+    assert published == {"proxy"}
+    for service in ("proxy", "qdrant-2"):
+        (container,) = cluster.inspect(service)
+        assert container["HostConfig"]["ReadonlyRootfs"]
+        assert container["HostConfig"]["CapDrop"] == ["ALL"]
+        assert cluster.compose("exec", "-T", service, "id", "-u").strip() != "0"
+    (placed,) = cluster.api.get("/v1/collections").json()["items"]
+    assert (placed["placement"]["shards"], placed["placement"]["replication_factor"]) == (6, 2)
+    assert placed["placement"]["note"] is None
+
+
+@pytest.mark.long
+def test_events_come_through_the_proxy_as_they_happen(cluster: Deployment) -> None:
+    _draw(cluster.photos / "events", range(3000, 3300))
+    job_id = cluster.ingest("events")
+    with cluster.api.stream("GET", f"/v1/jobs/{job_id}/events", timeout=120) as events:
+        first = next(events.iter_text())
+    assert "event: progress" in first
+    assert cluster.ended_job(job_id, within_s=180)["counts"]["indexed"] == 300
+
+
+@pytest.mark.long
+def test_an_api_and_nodes_may_go_while_searches_go_on(cluster: Deployment) -> None:
+    names = [one["Name"] for one in cluster.containers() if one["Service"] == "api"]
+    statuses: list[int] = []
+    for number in range(60):
+        if number == 20:
+            _docker("kill", names[0])
+        if number == 40:
+            cluster.compose("kill", "qdrant-2", "qdrant-3")
+        with suppress(httpx.TransportError):
+            statuses.append(cluster.api.get("/v1/search", params={"q": f"picture {number}"}).status_code)
+    # Whatever was under way with the api that was killed may be lost, and nothing else.
+    assert statuses.count(200) >= 59, statuses
+    assert len(statuses) >= 59
+    cluster.up()
+    states = [one["State"] for one in cluster.containers() if one["Service"] == "api"]
+    assert states == ["running", "running"]
 
 
 def _picture(number: int) -> bytes:

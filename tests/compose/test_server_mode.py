@@ -87,6 +87,7 @@ def test_a_stopped_embedder_gives_back_what_it_has_not_done(
     deployment.assert_all_indexed(job_id, collection, 96)
 
 
+@pytest.mark.long
 def test_a_stopped_api_answers_what_it_has_been_asked(
     deployment: Any, double: Any, many_pictures: Path, collection: str
 ) -> None:
@@ -129,6 +130,7 @@ def test_a_slow_qdrant(deployment: Any, double: Any, many_pictures: Path, collec
     assert search(deployment, collection)[0].is_success
 
 
+@pytest.mark.long
 def test_a_qdrant_that_fails_half_the_time(
     deployment: Any, double: Any, many_pictures: Path, collection: str
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_killed_redis_comes_back(deployment: Any, many_pictures: Path, collect
     assert all(process.poll() is None for process in ours)
 
 
+@pytest.mark.long
 def test_services_may_come_up_in_any_order(make_deployment: Any, photos: Path, collection: str) -> None:
     with make_deployment() as late:
         late.embedders.pop()

@@ -163,7 +163,8 @@ def chaos(
 
 def main() -> int:
     """Run the chaos of the arguments and print what came of it."""
-    from conftest import running
+    sys.path.append(str(Path(__file__).parent.parent))
+    from running_stack import running
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", type=Path, required=True, help="folder of a model artifact")

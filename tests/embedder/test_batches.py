@@ -10,16 +10,22 @@ from celery import Celery
 from redis import Redis
 
 from sightline.errors import FailureReason, StorageFull, Unavailable
-from sightline.index import CollectionSpec, VectorIndex
+from sightline.index import CollectionSpec
 from sightline.media import FolderMediaStore
 from sightline.payload import INDEXED_FIELDS
 from sightline.queue.jobs import Batch, BatchOutcome, Job, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
 from sightline.queue.sources import Item, RecordedSource, SourceKind
+from sightline.served import ServedCollections
+from sightline.tracing import NO_TRACES
 from sightline_embedder.batches import MAX_STARTS, BatchFailed, BatchRunner
+from sightline_embedder.embedding import EmbeddingModel
 from sightline_embedder.errors import PointsGone
 from sightline_embedder.indexing import BatchIndexer
+from sightline_embedder.metrics import EmbedderMetrics
+from sightline_embedder.migrating.batches import MigrationBatches
+from sightline_embedder.stages import Telemetry
 
 SPEC = CollectionSpec("images", "model@0123456789abcdef", 4, INDEXED_FIELDS)
 
@@ -42,18 +48,39 @@ class Indexer:
         return result
 
 
-class Index:
-    """An index whose collections are always there."""
+class Collections:
+    """Collections that are always there."""
 
-    def ensure_collection(self, spec: CollectionSpec) -> None:
+    def ensure(self, spec: CollectionSpec) -> None:
         assert spec.space == SPEC.space
 
 
+class NoMigration:
+    """None of these jobs is one."""
+
+
 @pytest.fixture
-def run(ledger: Ledger, broker: Celery, tmp_path: Path) -> Run:
+def metrics() -> EmbedderMetrics:
+    return EmbedderMetrics()
+
+
+@pytest.fixture
+def run(ledger: Ledger, broker: Celery, metrics: EmbedderMetrics, tmp_path: Path) -> Run:
     def run(indexer: Indexer, job_id: str, batch_id: str, *storage: float) -> None:
-        index, media = cast(VectorIndex, Index()), FolderMediaStore(tmp_path)
-        one = BatchRunner(ledger, broker, cast(BatchIndexer, indexer), index, SPEC, media, *(storage or (0,)))
+        served, media = cast("ServedCollections[EmbeddingModel]", Collections()), FolderMediaStore(tmp_path)
+        min_free_bytes, *patience = storage or (0,)
+        one = BatchRunner(
+            ledger,
+            broker,
+            cast(BatchIndexer, indexer),
+            cast(MigrationBatches, NoMigration()),
+            served,
+            SPEC,
+            media,
+            int(min_free_bytes),
+            Telemetry(metrics, NO_TRACES),
+            *patience,
+        )
         one.run(job_id, batch_id)
 
     return run
@@ -161,3 +188,18 @@ def test_a_job_whose_record_expired_is_let_go(run: Run) -> None:
     indexer: Any = Indexer(DONE)
     run(indexer, "gone", "0")
     assert indexer.runs == 0
+
+
+def test_a_batch_that_runs_twice_is_counted_once(
+    ledger: Ledger, run: Run, job_id: str, metrics: EmbedderMetrics
+) -> None:
+    class Overtaken(Indexer):
+        """Another embedder, which was given the batch as well, is done first."""
+
+        def run(self, job: Job, batch: Batch) -> BatchOutcome:
+            run(Indexer(DONE), job_id, "0")
+            return DONE
+
+    run(Overtaken(), job_id, "0")
+
+    assert metrics.registry.get_sample_value("sightline_pictures_total", {"outcome": "indexed"}) == 3

@@ -23,7 +23,7 @@ from sightline_embedder import health
 
 health.BEAT_S = 0.05
 broker = create_broker(sys.argv[1], visibility_timeout_s=60)
-health.send_heartbeat(broker, health.Heartbeat(Path(sys.argv[2])))
+health.send_heartbeats(broker, [health.Heartbeat(Path(sys.argv[2]))])
 options = {"without_heartbeat": True, "without_gossip": True, "without_mingle": True}
 broker.Worker(pool="threads", concurrency=1, queues=["nothing"], quiet=True, **options).start()
 """

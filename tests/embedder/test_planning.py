@@ -15,9 +15,13 @@ from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
+from sightline.queue.migrations import Migrations
 from sightline.queue.sources import FolderSource, PictureRef, RecordedSource, SourceKind
+from sightline.served import VersionsWritten
 from sightline.settings import Settings
+from sightline.writing import PointWriter
 from sightline_embedder.duplicates.scan import DuplicateScan
+from sightline_embedder.migrating.plan import MigrationPlan
 from sightline_embedder.planning import Planner
 from sightline_embedder.recovery import rebuild_queue
 from sightline_embedder.remotes import Remotes
@@ -43,15 +47,18 @@ def job_id(ledger: Ledger, folder: Path) -> str:
 def planner(ledger: Ledger, broker: Celery, folder: Path, **options: float) -> Planner:
     media = FolderMediaStore(folder / ".media")
     settings = Settings(data_dir=folder / ".data", import_roots=[folder])
-    # None of these jobs is a sync or a scan, which would ask Redis and the index.
-    index = EdgeClient(folder / "no-index")
-    sync = FolderSync(Redis(), index, media, batch_pictures=4)
+    # None of these jobs is a sync, a scan or a migration, which would ask Redis and the index.
+    index, nowhere = EdgeClient(folder / "no-index"), Migrations(Redis())
+    writer = PointWriter(index, VersionsWritten(nowhere))
+    sync = FolderSync(Redis(), index, writer, media, batch_pictures=4)
     return Planner(
         ledger,
         broker,
         opener=SourceOpener.of(settings, ledger, media, Remotes.of(settings)),
         sync=sync,
         scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
+        migrations=MigrationPlan(index, nowhere, batch_pictures=4),
+        portable=lambda *_: None,
         batch_pictures=4,
         batches_in_flight=IN_FLIGHT,
         **options,

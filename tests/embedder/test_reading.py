@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sightline.errors import BadPicture, FailureReason
+from sightline.errors import BadPicture, BadRequest, FailureReason
 from sightline.identity import sha256_of
 from sightline.media import FolderMediaStore
 from sightline.queue.sources import Item, Refusal, SourceKind
@@ -126,3 +126,32 @@ def test_reads_an_object_of_a_bucket(reader: PictureReader, s3: Any) -> None:
     assert raw.modified_at is not None
     assert large.value.reason is FailureReason.TOO_MANY_BYTES
     assert elsewhere.value.reason is FailureReason.ACCESS_DENIED
+
+
+@pytest.mark.parametrize(
+    ("kind", "uri", "reason"),
+    [
+        (SourceKind.FOLDER, "file:///etc/passwd", FailureReason.ACCESS_DENIED),
+        (SourceKind.ARCHIVE, "file:///etc/passwd", FailureReason.ACCESS_DENIED),
+        (SourceKind.UPLOAD, "file:///etc/passwd", FailureReason.ACCESS_DENIED),
+        (SourceKind.UPLOAD, "/proc/self/environ", FailureReason.ACCESS_DENIED),
+        (SourceKind.BUCKET, "s3://other/a.jpg", FailureReason.ACCESS_DENIED),
+        (SourceKind.BUCKET, "s3://photos/../other/a.jpg", FailureReason.ACCESS_DENIED),
+        (SourceKind.URL, "http://127.0.0.1:1/a.jpg", FailureReason.ADDRESS_FORBIDDEN),
+        (SourceKind.URL, "http://169.254.169.254/latest/meta-data/", FailureReason.ADDRESS_FORBIDDEN),
+        (SourceKind.URL, "file:///etc/passwd", FailureReason.ADDRESS_FORBIDDEN),
+    ],
+)
+def test_a_reference_is_judged_here_whoever_wrote_it(
+    reader: PictureReader, kind: SourceKind, uri: str, reason: FailureReason
+) -> None:
+    """The api judged what it was asked for; whoever writes to Redis went past it."""
+    with pytest.raises(BadPicture) as caught:
+        reader.read("images", Item(number=0, kind=kind, uri=uri))
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("sha256", ["../../../../etc/passwd", "/etc/passwd", "0" * 63 + "/", ""])
+def test_a_hash_that_is_none_leads_nowhere(reader: PictureReader, sha256: str) -> None:
+    with pytest.raises(BadRequest):
+        reader.read("images", Item(number=0, kind=SourceKind.UPLOAD, uri="upload:a", sha256=sha256))

@@ -1,5 +1,6 @@
 """What the ledger owes and the queue has lost is sent again, and nothing else."""
 
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -7,17 +8,21 @@ from celery import Celery
 from redis import Redis
 
 from sightline.errors import Unavailable
+from sightline.index.edge.client import EdgeClient
 from sightline.queue.broker import send
 from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import Batch, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob, Queue
+from sightline.queue.origin import Origin
 from sightline.queue.sources import Item, RecordedSource, SourceKind
 from sightline_embedder import reconciling
 from sightline_embedder.reconciling import Reconciler
 from sightline_embedder.recovery import live_messages, rebuild_queue
 
 IN_FLIGHT = 4
+NO_INDEX = EdgeClient(Path("no-index"))
+"""Only what migrations leave behind is asked of it."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +32,7 @@ def settle_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def reconciler(redis: Redis, broker: Celery, ledger: Ledger) -> Reconciler:
-    return Reconciler(redis, broker, ledger, batches_in_flight=IN_FLIGHT, every_s=60)
+    return Reconciler(redis, broker, ledger, NO_INDEX, batches_in_flight=IN_FLIGHT, every_s=60)
 
 
 def new_job(ledger: Ledger, batches: int, *, listed: bool) -> str:
@@ -47,6 +52,20 @@ def test_lost_batches_are_sent_again_once(redis: Redis, ledger: Ledger, reconcil
     assert reconciler.sweep(Event()) == 2
     assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id=str(number)) for number in range(2)}
     assert reconciler.sweep(Event()) == 0
+
+
+def test_what_is_sent_again_belongs_to_its_request(
+    redis: Redis, ledger: Ledger, broker: Celery, reconciler: Reconciler
+) -> None:
+    origin = Origin(request_id="r", traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+    request = JobRequest(collection="images", source=RecordedSource(kind="upload"))
+    job_id = ledger.create(request, origin=origin).id
+
+    assert reconciler.sweep(Event()) == 1
+    assert live_messages(redis) == {PlanJob(job_id=job_id, origin=origin)}
+    assert reconciler.sweep(Event()) == 0
+    rebuild_queue(redis, broker, ledger, IN_FLIGHT)
+    assert live_messages(redis) == {PlanJob(job_id=job_id, origin=origin)}
 
 
 def test_a_message_that_an_embedder_has_is_not_lost(

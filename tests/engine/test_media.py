@@ -2,12 +2,18 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from obstore.store import S3Store
 
+from sightline.buckets.addresses import parse_address
+from sightline.buckets.google_azure import NO_RETRY, ObstoreBucket, client_options
+from sightline.buckets.s3 import S3Bucket
 from sightline.errors import BadPicture, BadRequest, FailureReason, MediaNotFound, StorageFull, Unavailable
 from sightline.identity import point_id, sha256_of
 from sightline.media import FolderMediaStore, MediaStore
+from sightline.media_bucket import LIMITS, BucketMediaStore
 
 DATA = b"a picture" * 1000
 SHA256 = sha256_of(DATA)
@@ -20,8 +26,33 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(root: Path) -> MediaStore:
+def folder(root: Path) -> FolderMediaStore:
     return FolderMediaStore(root)
+
+
+@pytest.fixture(params=["folder", "s3", "obstore"])
+def store(request: pytest.FixtureRequest, root: Path) -> MediaStore:
+    """Each store in turn. What stands for Google and Azure is the same client on the S3 server."""
+    if request.param == "folder":
+        return FolderMediaStore(root)
+    s3, name = request.getfixturevalue("s3"), f"media-{uuid4().hex}"
+    s3.fill(name, {})
+    place = parse_address(f"s3://{name}/below/here")
+    if request.param == "s3":
+        return BucketMediaStore(S3Bucket(name, LIMITS), place, root)
+    options = client_options(LIMITS) | {"allow_http": True}
+    url = s3.environment["AWS_ENDPOINT_URL"]
+    client = S3Store(name, endpoint=url, client_options=options, retry_config=NO_RETRY)
+    return BucketMediaStore(ObstoreBucket(client), place, root)
+
+
+def kept_in(store: MediaStore, root: Path) -> list[str]:
+    """The places of all that is kept, and the files that wait for it."""
+    files = [str(path) for path in files_in(root)]
+    if isinstance(store, BucketMediaStore):
+        listed = store._bucket.list_after("below/here/", None)
+        return sorted([one.key.removeprefix("below/here/") for one in listed] + files)
+    return files
 
 
 def files_in(root: Path) -> list[Path]:
@@ -46,7 +77,7 @@ def test_a_new_original_is_kept_under_the_hash_of_its_content(store: MediaStore,
         original.keep()
 
     assert store.read_original("images", SHA256) == DATA
-    assert files_in(root) == [Path("images/originals") / SHA256[:2] / SHA256[2:4] / SHA256]
+    assert kept_in(store, root) == [f"images/originals/{SHA256[:2]}/{SHA256[2:4]}/{SHA256}"]
 
 
 def test_complete_originals_that_wait_hold_no_descriptors(store: MediaStore) -> None:
@@ -65,7 +96,18 @@ def test_a_thumbnail_is_kept_and_replaced(store: MediaStore, root: Path) -> None
     store.put_thumbnail("images", IMAGE_ID, b"second")
 
     assert store.read_thumbnail("images", IMAGE_ID) == b"second"
-    assert len(files_in(root)) == 1
+    assert len(kept_in(store, root)) == 1
+
+
+def test_thumbnails_are_kept_together(store: MediaStore, root: Path) -> None:
+    small = {point_id(sha256_of(bytes([number]))): bytes([number]) for number in range(20)}
+    store.put_thumbnails("images", small)
+    store.put_thumbnails("images", {})
+
+    assert {one: store.read_thumbnail("images", one) for one in small} == small
+    with pytest.raises(BadRequest, match="image id"):
+        store.put_thumbnails("images", small | {"../elsewhere": b"x"})
+    assert len(kept_in(store, root)) == 20
 
 
 def test_doing_it_twice_equals_doing_it_once(store: MediaStore, root: Path) -> None:
@@ -75,10 +117,10 @@ def test_doing_it_twice_equals_doing_it_once(store: MediaStore, root: Path) -> N
             original.write(DATA)
             original.keep()
 
-    assert len(files_in(root)) == 1
+    assert len(kept_in(store, root)) == 1
     for _ in range(2):
         store.delete("images", IMAGE_ID, SHA256)
-    assert files_in(root) == []
+    assert kept_in(store, root) == []
 
 
 def test_what_is_not_there_is_not_found(store: MediaStore) -> None:
@@ -127,7 +169,7 @@ def test_deleting_a_collection_takes_all_of_it_and_nothing_else(store: MediaStor
     for _ in range(2):
         store.delete_collection("images")
 
-    assert {path.parts[0] for path in files_in(root)} == {"others"}
+    assert {place.partition("/")[0] for place in kept_in(store, root)} == {"others"}
 
 
 @pytest.mark.parametrize(
@@ -168,7 +210,7 @@ def test_an_original_over_the_limit_keeps_nothing(store: MediaStore, root: Path)
             original.write(b"x")
 
     assert caught.value.reason is FailureReason.TOO_MANY_BYTES
-    assert files_in(root) == []
+    assert kept_in(store, root) == []
 
 
 def test_an_original_that_breaks_off_keeps_nothing_and_says_why(store: MediaStore, root: Path) -> None:
@@ -179,7 +221,7 @@ def test_an_original_that_breaks_off_keeps_nothing_and_says_why(store: MediaStor
 
     with pytest.raises(ConnectionResetError, match="went away"):
         break_off()
-    assert files_in(root) == []
+    assert kept_in(store, root) == []
 
 
 @contextmanager
@@ -194,18 +236,18 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_disk_that_takes_no_more_is_the_store_s_fault(store: MediaStore, root: Path) -> None:
+def test_a_disk_that_takes_no_more_is_the_store_s_fault(folder: FolderMediaStore, root: Path) -> None:
     for _ in range(2):
         with full_disk(), pytest.raises(Unavailable, match="media store"):
-            store.put_original("images", SHA256, DATA)
+            folder.put_original("images", SHA256, DATA)
         with (
-            store.new_original("images", max_bytes=1 << 20) as original,
+            folder.new_original("images", max_bytes=1 << 20) as original,
             full_disk(),
             pytest.raises(Unavailable, match="media store"),
         ):
             original.write(DATA * 10)
         with full_disk(), pytest.raises(Unavailable, match="media store"):
-            store.put_thumbnail("images", IMAGE_ID, DATA)
+            folder.put_thumbnail("images", IMAGE_ID, DATA)
     assert files_in(root) == []
 
 
@@ -228,29 +270,31 @@ def test_room_is_told_before_the_folder_is_made(root: Path, store: MediaStore) -
     assert not root.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_the_store_s_fault(root: Path, store: MediaStore) -> None:
+def test_a_folder_that_cannot_be_made_is_the_store_s_fault(root: Path, folder: FolderMediaStore) -> None:
     root.parent.mkdir()
     root.write_text("a file is in the way")
 
     with pytest.raises(Unavailable, match="media store"):
-        store.put_original("images", SHA256, DATA)
+        folder.put_original("images", SHA256, DATA)
     with pytest.raises(Unavailable, match="media store"):
-        store.read_original("images", SHA256)
+        folder.read_original("images", SHA256)
 
 
-def test_only_the_owner_can_read(store: MediaStore, root: Path) -> None:
-    store.put_original("images", SHA256, DATA)
-    store.put_thumbnail("images", IMAGE_ID, b"small")
+def test_only_the_owner_can_read(folder: FolderMediaStore, root: Path) -> None:
+    folder.put_original("images", SHA256, DATA)
+    folder.put_thumbnail("images", IMAGE_ID, b"small")
 
     for path in (root, *root.rglob("*")):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
 
 
-def test_a_thumbnail_that_a_loss_of_power_left_empty_is_not_there(store: MediaStore, root: Path) -> None:
-    store.put_thumbnail("images", IMAGE_ID, b"")
+def test_a_thumbnail_that_a_loss_of_power_left_empty_is_not_there(
+    folder: FolderMediaStore, root: Path
+) -> None:
+    folder.put_thumbnail("images", IMAGE_ID, b"")
 
     with pytest.raises(MediaNotFound):
-        store.read_thumbnail("images", IMAGE_ID)
+        folder.read_thumbnail("images", IMAGE_ID)
 
 
 def test_what_a_killed_writer_left_behind_is_discarded_when_old(root: Path) -> None:

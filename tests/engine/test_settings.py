@@ -46,3 +46,47 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_API_KEY", "hidden-key")
     assert "hidden-key" not in repr(read_settings())
     assert "hidden-key" not in str(read_settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"WRITE_CONSISTENCY_FACTOR": "2"}, "asks for 2 replicas of each shard, .*keeps 1"),
+        ({"WRITE_CONSISTENCY_FACTOR": "3", "REPLICATION_FACTOR": "2"}, "asks for 3 .*keeps 2"),
+        ({"READ_CONSISTENCY": "3", "REPLICATION_FACTOR": "2"}, "READ_CONSISTENCY asks for 3"),
+        ({"READ_FAN_OUT_FACTOR": "2", "REPLICATION_FACTOR": "2"}, "READ_FAN_OUT_FACTOR asks 2 more"),
+        ({"READ_CONSISTENCY": "most"}, "READ_CONSISTENCY"),
+        ({"SHARDS": "0"}, "QDRANT_SHARDS"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_refused(
+    given: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_QDRANT_URL", "http://qdrant:6333")
+    for name, value in given.items():
+        monkeypatch.setenv(f"SIGHTLINE_QDRANT_{name}", value)
+    with pytest.raises(SettingsError, match=says):
+        read_settings()
+
+
+def test_a_cluster_that_can_be_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "URL": "http://qdrant:6333",
+        "MORE_URLS": '["http://qdrant-2:6333"]',
+        "SHARDS": "6",
+        "REPLICATION_FACTOR": "3",
+        "WRITE_CONSISTENCY_FACTOR": "2",
+        "READ_FAN_OUT_FACTOR": "1",
+        "READ_CONSISTENCY": "2",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"SIGHTLINE_QDRANT_{name}", value)
+    settings = read_settings()
+    assert settings.qdrant_more_urls == ["http://qdrant-2:6333"]
+    assert settings.qdrant_read_consistency == 2
+
+
+def test_a_cluster_without_a_server_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_QDRANT_REPLICATION_FACTOR", "2")
+    with pytest.raises(SettingsError, match="SIGHTLINE_QDRANT_REPLICATION_FACTOR is about a Qdrant server"):
+        read_settings()

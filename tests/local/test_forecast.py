@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from sightline.index.tuning import AUTO_QUANTIZED_POINTS, Tuning
 from sightline.settings import Quantization
-from sightline_local.forecast import Forecast, PictureCosts, StageRates, code_bytes, forecast
+from sightline_local.forecast import Forecast, StageRates, forecast
+from sightline_local.index_bytes import PictureCosts, code_bytes
 
 RATES = StageRates(decode=80.0, encode=120.0, insert=5000.0)
 COSTS = PictureCosts(

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sightline_local.ranking_metrics import ndcg, recall, reciprocal_rank
+from sightline.ranking_metrics import ndcg, recall, reciprocal_rank
 
 grades = st.lists(st.sampled_from([0.0, 0.0, 1.0, 2.0]), min_size=1, max_size=10)
 

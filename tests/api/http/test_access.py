@@ -31,18 +31,6 @@ def test_key_opens_and_everything_else_does_not(settings: Settings) -> None:
             assert client.get("/v1/model", headers=headers).status_code == 200
 
 
-def test_every_route_of_the_api_wants_the_key(settings: Settings) -> None:
-    guarded = settings.model_copy(update={"api_key": SecretStr("right")})
-    with TestClient(create_app(guarded)) as client:
-        paths = client.get("/openapi.json").json()["paths"]
-        for path, methods in paths.items():
-            if path in ("/healthz", "/readyz"):
-                continue
-            concrete = path.replace("{image_id}", "0" * 8 + "-0000-0000-0000-" + "0" * 12)
-            for method in methods:
-                assert client.request(method, concrete).status_code == 401, (method, path)
-
-
 def test_host_of_another_site_is_refused(client: TestClient) -> None:
     assert client.get("/healthz", headers={"Host": "evil.example"}).status_code == 400
 

@@ -1,18 +1,29 @@
 """What Prometheus is told, and who may ask."""
 
 from importlib.metadata import version
+from pathlib import Path
 
 import anyio
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
+from redis import Redis
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
+from sightline.queue.connection import connect_redis
+from sightline.queue.jobs import JobRequest
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import RecordedSource
 from sightline.settings import Settings
 from sightline_api.app import create_app
 from sightline_api.http.metrics import Metrics
 from sightline_api.http.request_metrics import RequestMetricsMiddleware
+from sightline_local.data_folder import open_data_folder
+from sightline_local.redis_child import RedisChild
+
+KEY = "b41c9e07d25f8a63"
 
 
 def samples(text: str, name: str) -> dict[tuple[str, ...], float]:
@@ -104,3 +115,61 @@ def test_two_applications_count_apart(settings: Settings, fresh: TestClient) -> 
     with fresh as client, TestClient(create_app(settings)) as other:
         client.get("/healthz")
         assert requests(other.get("/metrics").text) == {}
+
+
+def test_texts_are_counted_by_whether_they_are_remembered(fresh: TestClient) -> None:
+    with fresh as client:
+        client.get("/readyz").raise_for_status()  # makes the collection
+        for query in ("a cat", "a dog", "a cat"):
+            client.get("/v1/search", params={"q": query}).raise_for_status()
+        text = client.get("/metrics").text
+
+    assert samples(text, "sightline_text_cache_hits_total") == {(): 1}
+    assert samples(text, "sightline_text_cache_misses_total") == {(): 2}
+    assert samples(text, "sightline_encoder_batch_size_sum") == {("text",): 2}
+    took = samples(text, "sightline_search_stage_duration_seconds_count")
+    assert took == {("encode",): 3, ("index",): 3}
+
+
+def test_what_waits_in_the_queue_is_told(fresh: TestClient, redis: Redis, ledger: Ledger) -> None:
+    request = JobRequest(collection="images", source=RecordedSource(kind="upload"))
+    with fresh as client:
+        before = client.get("/metrics").text
+        files = {"files": ("a.png", b"no picture")}
+        client.post("/v1/images", files=files).raise_for_status()
+        ledger.stop(ledger.create(request).id)
+        ended = ledger.create(request).id
+        ledger.end_listing(ended)
+        text = client.get("/metrics").text
+
+    assert samples(before, "sightline_queue_messages") == {("sightline.plan",): 0, ("sightline.ingest",): 0}
+    assert samples(before, "sightline_queue_oldest_message_seconds")["sightline.plan",] == 0
+    assert samples(text, "sightline_redis_up") == {(): 1}
+    assert samples(text, "sightline_queue_messages") == {("sightline.plan",): 1, ("sightline.ingest",): 0}
+    assert 0 < samples(text, "sightline_queue_oldest_message_seconds")["sightline.plan",] < 60
+    assert samples(text, "sightline_jobs") == {("queued",): 1, ("running",): 0}
+    assert samples(text, "sightline_jobs_ended_total") == {("canceled",): 1, ("succeeded",): 1}
+    assert samples(text, "sightline_media_free_bytes")[()] > 0
+    assert samples(text, "sightline_media_reserved_bytes") == {(): 512 << 20}
+
+
+def test_a_redis_that_hangs_does_not_hold_a_scrape(settings: Settings, tmp_path: Path) -> None:
+    with open_data_folder(tmp_path) as folder:
+        child = RedisChild(folder)
+        child.ensure()
+        # This key is known without Redis.
+        changed = {"redis_url": child.url, "api_key": SecretStr(KEY)}
+        app = create_app(settings.model_copy(update=changed))
+        with TestClient(app, headers={"X-API-Key": KEY}) as client:
+            client.get("/healthz")
+            process = psutil.Process(connect_redis(child.url).info("server")["process_id"])
+            process.suspend()
+            try:
+                text = client.get("/metrics").raise_for_status().text
+            finally:
+                process.resume()
+        child.stop()
+
+    assert samples(text, "sightline_redis_up") == {(): 0}
+    assert samples(text, "sightline_queue_messages") == {}
+    assert requests(text)["GET", "/healthz", "200"] == 1

@@ -7,6 +7,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from starlette.testclient import TestClient
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from sightline.settings import Settings
+from sightline_api.app import create_app
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> Any:
@@ -29,7 +34,11 @@ def test_unknown_route(client: TestClient) -> None:
 
 
 def test_wrong_method(client: TestClient) -> None:
-    assert_problem(client.put("/v1/search"), 405, "method_not_allowed")
+    refused = client.put("/v1/search")
+    assert_problem(refused, 405, "method_not_allowed")
+    assert refused.headers["Allow"] == "GET, POST"
+    # No picture's id, so nothing can be asked of it but what its own route does.
+    assert client.patch("/v1/images/known", json={}).headers["Allow"] == "POST"
 
 
 def test_body_that_does_not_fit_names_each_fault(client: TestClient) -> None:
@@ -68,7 +77,7 @@ def test_stored_picture_that_is_not_there(client: TestClient) -> None:
     assert_problem(search(client, {"image_id": str(uuid4())}), 404, "image_not_found")
     assert_problem(client.get(f"/v1/images/{uuid4()}"), 404, "image_not_found")
     assert_problem(client.get(f"/v1/images/{uuid4()}/similar"), 404, "image_not_found")
-    assert_problem(client.get("/v1/images/no-uuid"), 422, "validation_failed")
+    assert_problem(client.get("/v1/images/no-uuid"), 404, "not_found")
 
 
 def test_collection_that_is_not_there(client: TestClient) -> None:
@@ -125,3 +134,17 @@ def test_text_beyond_the_context_is_cut_with_a_warning(client: TestClient) -> No
 def test_request_id_is_the_callers_where_it_is_sane(client: TestClient) -> None:
     assert client.get("/healthz", headers={"X-Request-Id": "abc-1"}).headers["x-request-id"] == "abc-1"
     assert client.get("/healthz", headers={"X-Request-Id": "a b"}).headers["x-request-id"] != "a b"
+
+
+def test_the_log_of_a_defect_has_the_id_that_its_caller_was_told(settings: Settings) -> None:
+    app = create_app(settings)
+    with (
+        TestClient(app, raise_server_exceptions=False) as client,
+        capture_logs([merge_contextvars]) as logged,
+    ):
+        app.state.gateway = None
+        answer = client.get("/v1/jobs")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    (line,) = [line for line in logged if line["event"] == "request_failed"]
+    assert line["request_id"] == answer.json()["request_id"]

@@ -19,8 +19,9 @@ from sightline.media import FolderMediaStore
 from sightline.queue.ledger import Ledger
 from sightline.settings import Settings
 from sightline_api.app import create_app
+from sightline_api.http.pace import Pace
 from sightline_api.http.problems import ApiError
-from sightline_api.ingest.uploads import received_upload
+from sightline_api.ingest.uploads import UPLOAD_PACE, received_upload
 
 MediaFiles = Callable[[], list[Path]]
 Field = tuple[str, tuple[str | None, bytes]]
@@ -177,7 +178,18 @@ def test_a_client_that_goes_away_leaves_nothing(settings: Settings, media_files:
     assert media_files() == before
 
 
-def refusal(settings: Settings, body: list[bytes | None]) -> tuple[int, str]:
+def test_a_client_that_trickles_is_left(settings: Settings, media_files: MediaFiles) -> None:
+    before = media_files()
+    head = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nsome'
+    slowest = Pace(grace_s=0.0, bytes_per_s=1e9)
+
+    assert refusal(settings, [head, None], silence_s=60, pace=slowest) == (408, "upload_stalled")
+    assert media_files() == before
+
+
+def refusal(
+    settings: Settings, body: list[bytes | None], *, silence_s: float = 0.05, pace: Pace = UPLOAD_PACE
+) -> tuple[int, str]:
     """How an upload of these pieces ends; None is silence, an empty piece the client going away."""
     pieces = iter(body)
 
@@ -194,7 +206,7 @@ def refusal(settings: Settings, body: list[bytes | None]) -> tuple[int, str]:
         request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
         media = FolderMediaStore(settings.media_dir)
         with pytest.raises(ApiError) as caught:
-            async with received_upload(request, media, "images", settings, silence_s=0.05):
+            async with received_upload(request, media, "images", settings, silence_s=silence_s, pace=pace):
                 pass
         return caught.value.status.value, caught.value.code
 

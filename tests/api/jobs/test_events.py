@@ -12,11 +12,13 @@ from typing import Any
 import anyio
 import pytest
 from redis import Redis
+from starlette.testclient import TestClient
 
 from sightline.errors import JobNotFound, Unavailable
 from sightline.queue.jobs import Batch, BatchOutcome, Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import FolderSource, Item, SourceKind
+from sightline_api.jobs import events
 from sightline_api.jobs.events import JobEvents
 
 REQUEST = JobRequest(collection="images", source=FolderSource(path="/photos"))
@@ -42,6 +44,15 @@ def events_of(lines: Iterator[str]) -> Iterator[Told]:
             name = line.removeprefix("event:").strip()
         elif line.startswith("data:"):
             yield name, json.loads(line.removeprefix("data:"))
+
+
+def test_too_many_listeners_are_refused(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ledger.create(REQUEST)
+    monkeypatch.setattr(events, "MOST_LISTENERS", 0)
+    refused = client.get(f"/v1/jobs/{job.id}/events")
+    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
 
 
 def test_a_real_client_sees_the_job_to_its_end(served: Any, ledger: Ledger) -> None:

@@ -16,7 +16,10 @@ from sightline.encoder.registry import open_encoder
 from sightline.errors import QueryCancelsOut
 from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
+from sightline.pictures import PictureLimits
 from sightline.settings import Settings
+from sightline_api.http.metrics import Metrics
+from sightline_api.http.problems import ApiError
 from sightline_api.originals import Originals
 from sightline_api.search.models import TextPart
 from sightline_api.search.picture_vectors import PictureVectors
@@ -44,7 +47,7 @@ def cache() -> TextVectorCache:
 
 @pytest.fixture
 def texts(encoder: Encoder, cache: TextVectorCache) -> TextVectors:
-    return TextVectors(encoder, cache)
+    return TextVectors(encoder, cache, Metrics())
 
 
 @pytest.fixture
@@ -53,7 +56,9 @@ def queries(
 ) -> QueryEncoder:
     media = FolderMediaStore(tmp_path)
     originals = Originals(Settings(), media, Buckets.of(Settings()))
-    pictures = PictureVectors(encoder, decoder, EdgeClient(index_socket), originals, media)
+    pictures = PictureVectors(
+        encoder, decoder, EdgeClient(index_socket), originals, media, Metrics(), patience_s=30
+    )
     return QueryEncoder(texts, pictures)
 
 
@@ -66,6 +71,30 @@ def test_a_query_is_the_normalised_weighted_sum_of_its_texts(queries: QueryEncod
     wanted = 3 * cat - 0.5 * mat
     np.testing.assert_allclose(query.aims[0].vector, wanted / np.linalg.norm(wanted), atol=1e-5)
     assert query.aims[0].vector.dtype == np.float32
+
+
+def test_a_picture_that_is_not_decoded_in_time_is_refused(
+    encoder: Encoder, index_socket: Path, tmp_path: Path
+) -> None:
+    limits = PictureLimits(max_bytes=1 << 20, max_pixels=1 << 20)
+    preprocessing = encoder.manifest.preprocessing
+    media = FolderMediaStore(tmp_path)
+    originals = Originals(Settings(), media, Buckets.of(Settings()))
+    nobody = PictureDecoder(
+        limits=limits,
+        preprocessing=preprocessing,
+        thumbnail_side=64,
+        processes=0,
+        timeout_s=1,
+        memory_bytes=1 << 30,
+    )
+    with closing(nobody):
+        pictures = PictureVectors(
+            encoder, nobody, EdgeClient(index_socket), originals, media, Metrics(), patience_s=0.01
+        )
+        with pytest.raises(ApiError, match=r"waited 0\.01 s to be decoded") as refusal:
+            pictures.of_bytes(b"a picture")
+    assert (refusal.value.status, refusal.value.code) == (429, "overloaded")
 
 
 def test_weights_that_cancel_leave_nothing(queries: QueryEncoder) -> None:
@@ -164,7 +193,7 @@ def two_towers(tiny_clip_artifact: Path, tmp_path_factory: pytest.TempPathFactor
 def test_a_text_is_read_by_the_tower_of_its_language(
     two_towers: Encoder, text: str, lang: str | None, is_multilingual: bool
 ) -> None:
-    texts = TextVectors(two_towers, TextVectorCache(entries=100))
+    texts = TextVectors(two_towers, TextVectorCache(entries=100), Metrics())
     assert two_towers.multilingual is not None
     tower = two_towers.multilingual if is_multilingual else two_towers
 
@@ -176,7 +205,7 @@ def test_a_text_is_read_by_the_tower_of_its_language(
 
 
 def test_each_tower_has_a_context_of_its_own(two_towers: Encoder) -> None:
-    texts = TextVectors(two_towers, TextVectorCache(entries=100))
+    texts = TextVectors(two_towers, TextVectorCache(entries=100), Metrics())
 
     assert texts.kept_tokens(TextInLanguage("cat " * 60, "de")) == 48
     assert texts.kept_tokens(TextInLanguage("cat " * 60, "en")) is None

@@ -4,8 +4,6 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from sightline_api.gateway import Gateway
-
 
 @pytest.fixture(autouse=True)
 def collection(client: TestClient) -> None:
@@ -34,27 +32,6 @@ def test_many_searches_at_once_are_all_answered(client: TestClient) -> None:
         answers = list(pool.map(search, range(96)))
 
     assert {answer.status_code for answer in answers} == {200}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("GET", "/v1/search?q=a+cat", None),
-        ("POST", "/v1/search", {"query": [{"text": "a cat"}]}),
-        ("POST", "/v1/embeddings", {"input": "a cat"}),
-    ],
-)
-def test_too_many_searches_are_refused(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch, method: str, path: str, body: object
-) -> None:
-    gateway: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
-    monkeypatch.setattr(gateway.search_threads, "_most", 0)
-
-    refused = client.request(method, path, json=body)
-
-    assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
-    assert refused.headers["Retry-After"] == "1"
-    assert client.get("/v1/stats").status_code == 200
 
 
 def test_embeddings_come_in_the_order_of_their_inputs(client: TestClient) -> None:

@@ -1,15 +1,12 @@
 """Scans over a real index and Redis: what they find, and that a scan goes on where another one died."""
 
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
 from redis import Redis
+from running_index import running_index
 
 from sightline.identity import point_id
 from sightline.index import CollectionSpec, Point
@@ -32,16 +29,8 @@ ASKED = DuplicatesSource()
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[EdgeClient]:
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="sl-", dir=memory if memory.is_dir() else None) as folder:
-        socket = Path(folder) / "index.sock"
-        command = [sys.executable, "-m", "sightline.index.edge.process"]
-        command += ["--folder", f"{folder}/index", "--socket", str(socket)]
-        with subprocess.Popen(command) as process:
-            client = EdgeClient(socket)
-            yield client
-            client.close()
-            process.terminate()
+    with running_index() as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

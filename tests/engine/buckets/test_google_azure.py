@@ -13,11 +13,15 @@ from sightline.buckets.storage import Fault, StorageFailure
 from sightline.errors import BucketUnusable
 
 LIMITS = StorageLimits(silence_s=0.5, read_s=3.0, attempts=1)
+PATIENT = StorageLimits(silence_s=10.0, read_s=30.0, attempts=1)
+"""For a server that answers, however busy the machine is."""
 
 
-def bucket_at(url: str, name: str, monkeypatch: pytest.MonkeyPatch) -> ObstoreBucket:
+def bucket_at(
+    url: str, name: str, monkeypatch: pytest.MonkeyPatch, limits: StorageLimits = LIMITS
+) -> ObstoreBucket:
     monkeypatch.setenv("AZURE_ENDPOINT", "http://an-endpoint-without-tls")
-    options = client_options(LIMITS)
+    options = client_options(limits)
     return ObstoreBucket(S3Store(name, endpoint=url, client_options=options, retry_config=NO_RETRY))
 
 
@@ -30,7 +34,7 @@ def filled(s3_server: Any) -> str:
 
 @pytest.fixture
 def bucket(s3: Any, filled: str, monkeypatch: pytest.MonkeyPatch) -> ObstoreBucket:
-    return bucket_at(s3.environment["AWS_ENDPOINT_URL"], filled, monkeypatch)
+    return bucket_at(s3.environment["AWS_ENDPOINT_URL"], filled, monkeypatch, PATIENT)
 
 
 def keys(bucket: ObstoreBucket, prefix: str, after: str | None = None) -> Sequence[str]:

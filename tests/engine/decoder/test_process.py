@@ -24,7 +24,7 @@ def test_what_a_taken_over_process_may_answer_is_refused(answer: bytes) -> None:
 def answer_with(location: bytes = b"null", perceptual_hash: bytes = b"null") -> bytes:
     head = (
         b'{"format": "png", "width": 1, "height": 1, "bytes": 1, "taken_at": null, "camera": null, '
-        b'"location": %b, "shape": [1, 224, 224, 3], "has_thumbnail": false, "perceptual_hash": %b}'
+        b'"location": %b, "shapes": [[1, 224, 224, 3]], "has_thumbnail": false, "perceptual_hash": %b}'
     ) % (location, perceptual_hash)
     return len(head).to_bytes(4, "big") + head + bytes(224 * 224 * 3)
 

@@ -1,18 +1,18 @@
 import shutil
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from sightline.encoder import Encoder
 from sightline.encoder.artifact import GOLDEN, MANIFEST, open_artifact
 from sightline.encoder.golden import Golden
 from sightline.encoder.openvino import OpenVinoEncoder
-from sightline.encoder.registry import EncoderRegistry, open_encoder
+from sightline.encoder.registry import Model, ModelRegistry, open_encoder
 from sightline.encoder.torch import SentenceTransformersEncoder
 from sightline.errors import ModelError
 from sightline.settings import Precision, Runtime, Settings
+
+OTHER = "other@0123456789abcdef"
 
 
 def test_opens_the_runtime_that_the_settings_name(tiny_clip_artifact: Path) -> None:
@@ -43,35 +43,65 @@ def test_model_that_fails_its_self_test_does_not_open(tiny_clip_artifact: Path, 
         open_encoder(copy, Settings(precision=Precision.F32))
 
 
-def test_registry_finds_encoders_by_space(encoder: Encoder) -> None:
-    registry = EncoderRegistry()
-    registry.add(encoder)
-
-    assert registry.get(encoder.manifest.space) is encoder
-    assert list(registry) == [encoder]
-    assert len(registry) == 1
-
-
-def test_registry_names_what_it_holds(encoder: Encoder) -> None:
-    registry = EncoderRegistry()
-    registry.add(encoder)
-
-    with pytest.raises(ModelError, match=rf"other@0123456789abcdef .*{encoder.manifest.space}"):
-        registry.get("other@0123456789abcdef")
+@pytest.fixture
+def models(tiny_clip_artifact: Path, tmp_path: Path) -> Path:
+    """A folder with two models and one that is broken; `other` has vectors of another space."""
+    folder = tmp_path / "models"
+    for name in ("first", "other", "broken"):
+        shutil.copytree(tiny_clip_artifact, folder / name)
+    manifest = (folder / "other" / MANIFEST).read_text()
+    space = open_artifact(tiny_clip_artifact).manifest.space
+    (folder / "other" / MANIFEST).write_text(manifest.replace(space, OTHER))
+    (folder / "broken" / MANIFEST).write_text("{}")
+    return folder
 
 
-def test_the_openvino_runtime_needs_no_torch(tiny_clip_artifact: Path) -> None:
-    program = (
-        "import sys; from pathlib import Path\n"
-        "from sightline.encoder.registry import open_encoder\n"
-        "from sightline.settings import Settings\n"
-        "encoder = open_encoder(Path(sys.argv[1]), Settings())\n"
-        "assert encoder.encode_texts(['a cat']).shape == (1, 32)\n"
-        "print(*sorted({'torch', 'transformers', 'sentence_transformers'} & set(sys.modules)))\n"
-    )
+def registry_of(models: Path) -> ModelRegistry[Model]:
+    return ModelRegistry(Settings(model=str(models / "first"), precision=Precision.F32), lambda model: model)
 
-    result = subprocess.run(
-        [sys.executable, "-c", program, str(tiny_clip_artifact)], capture_output=True, text=True, check=True
-    )
 
-    assert result.stdout.strip() == ""
+def test_models_are_found_by_space_and_loaded_once(models: Path) -> None:
+    registry = registry_of(models)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: registry.get(OTHER), range(4)))
+
+    assert {id(one) for one in found} == {id(registry.get(OTHER))}
+    assert found[0].artifact.path == models / "other"
+    default = registry.default
+    assert registry.get(default.artifact.manifest.space) is registry.of_new_collections
+    assert default.encoder.numerics == "openvino-f32"
+
+
+def test_a_precision_is_a_model_of_its_own(models: Path) -> None:
+    registry = registry_of(models)
+    space = registry.default.artifact.manifest.space
+
+    assert registry.get(space, Precision.F32) is not registry.get(space)
+    with pytest.raises(ModelError, match="in int8"):
+        registry.get(space, Precision.INT8)
+
+
+def test_what_nobody_asks_for_is_unloaded_except_the_default(models: Path) -> None:
+    registry = registry_of(models)
+    default, other = registry.of_new_collections, registry.get(OTHER)
+
+    registry.unload_idle(idle_s=3600)
+    assert registry.get(OTHER) is other
+    registry.unload_idle(idle_s=0)
+
+    assert registry.get(OTHER) is not other
+    assert registry.of_new_collections is default
+
+
+@pytest.mark.parametrize(
+    "name", ["../models/other", "/etc", "", ".", "broken", "second", "other/", "a" * 300]
+)
+def test_a_name_is_that_of_a_folder_of_models_and_no_path(models: Path, name: str) -> None:
+    with pytest.raises(ModelError, match="there are: first, other"):
+        registry_of(models).named(name)
+
+
+def test_a_model_that_is_not_there_is_named(models: Path) -> None:
+    with pytest.raises(ModelError, match=r"none@0123456789abcdef .*SIGHTLINE_MODELS_DIR"):
+        registry_of(models).get("none@0123456789abcdef")

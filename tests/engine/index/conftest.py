@@ -21,8 +21,10 @@ from qdrant_client import QdrantClient
 from sightline.identity import point_id
 from sightline.index import CollectionSpec, Point, VectorIndex
 from sightline.index.edge.client import EdgeClient
+from sightline.index.placement import Cluster
 from sightline.index.server.engine import QdrantServer
 from sightline.index.server.index import ServerIndex
+from sightline.index.server.points import QdrantPoints
 from sightline.payload import FieldType, FirstIndexed, Payload, indexed_fields
 
 sys.path.append(str(Path(__file__).parent))
@@ -71,7 +73,7 @@ class IndexProcess:
             child.communicate()
 
 
-class _OneAtATime(QdrantServer):
+class _OneAtATime(QdrantPoints):
     """The client's memory mode does not bear threads."""
 
     _turn = Lock()
@@ -134,7 +136,10 @@ def index(request: pytest.FixtureRequest, fast_folder: Path) -> Iterator[VectorI
                 process.start()
                 made: VectorIndex = process.client()
             case "memory":
-                made = ServerIndex(_OneAtATime(QdrantClient(":memory:")))
+                client = QdrantClient(":memory:")
+                server = QdrantServer(client)
+                server.points = _OneAtATime(client, Cluster())
+                made = ServerIndex(server)
             case _:
                 url = os.environ.get("SIGHTLINE_TEST_QDRANT_URL")
                 key = os.environ.get("SIGHTLINE_TEST_QDRANT_API_KEY")

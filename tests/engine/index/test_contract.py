@@ -1,7 +1,8 @@
 """What every VectorIndex does, whatever engine is below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
@@ -17,9 +18,10 @@ from sightline.errors import (
     ImageNotFound,
     SpaceMismatch,
 )
-from sightline.index import CollectionSpec, Page, Point, SearchQuery, SortKey, VectorIndex
+from sightline.index import CollectionSpec, Page, Point, ScoredPoint, SearchQuery, SortKey, VectorIndex
 from sightline.index.filters import parse_filter
 from sightline.payload import FieldType, GeoPoint, Source
+from sightline.settings import Precision, Quantization
 
 MakePoint = Callable[..., Point]
 
@@ -109,6 +111,39 @@ def test_a_vector_without_direction_is_refused(
 ) -> None:
     with pytest.raises(BadRequest, match="no direction"):
         index.insert(collection, [make_point(1, vector=np.full(16, value, np.float32))])
+
+
+def test_all_points_are_read_in_order_of_their_ids(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    points = sorted((make_point(number) for number in range(11)), key=lambda point: point.id)
+    index.insert(collection, points)
+    found, after = [], None
+    while page := index.scroll(collection, after=after, limit=4):
+        assert len(page) <= 4
+        found += page
+        after = page[-1].id
+    assert [(one.id, one.payload) for one in found] == [(one.id, one.payload) for one in points]
+    for read, point in zip(found, points, strict=True):
+        np.testing.assert_allclose(read.vector, point.vector, atol=1e-6)
+
+
+def test_reading_goes_on_after_a_point_that_is_gone(
+    index: VectorIndex, collection: str, make_point: MakePoint
+) -> None:
+    points = sorted((make_point(number) for number in range(6)), key=lambda point: point.id)
+    index.insert(collection, points)
+    index.delete(collection, [points[2].id])
+    assert [one.id for one in index.scroll(collection, after=points[2].id, limit=10)] == [
+        one.id for one in points[3:]
+    ]
+    assert index.scroll(collection, after=points[-1].id, limit=10) == []
+    with pytest.raises(BadRequest):
+        index.scroll(collection, after=None, limit=0)
+    with pytest.raises(BadRequest):
+        index.scroll(collection, after="first", limit=1)
+    with pytest.raises(CollectionNotFound):
+        index.scroll("absent", after=None, limit=1)
 
 
 def test_insert_leaves_what_is_there(index: VectorIndex, collection: str, make_point: MakePoint) -> None:
@@ -390,7 +425,7 @@ def test_what_a_point_is_cannot_be_set(
         index.set_payload(collection, make_point(1).id, {name: "other"})
 
 
-@pytest.mark.parametrize("values", [{"tags": "one"}, {"metadata": []}, {"width": None}])
+@pytest.mark.parametrize("values", [{"tags": "one"}, {"metadata": []}, {"width": "wide"}])
 def test_what_would_make_a_point_unreadable_cannot_be_set(
     index: VectorIndex, collection: str, make_point: MakePoint, values: dict[str, object]
 ) -> None:
@@ -418,6 +453,49 @@ def test_delete(index: VectorIndex, collection: str, make_point: MakePoint) -> N
     assert index.count(collection) == 2
     index.insert(collection, points)
     assert index.count(collection) == 3
+
+
+def test_a_collection_keeps_the_quantization_it_was_made_with(
+    index: VectorIndex, spec: CollectionSpec, make_point: MakePoint
+) -> None:
+    assert index.ensure_collection(spec).quantization is None
+    index.drop_collection(spec.name)
+    made = index.ensure_collection(replace(spec, quantization=Quantization.INT8))
+    assert made.quantization is Quantization.INT8
+    index.insert(spec.name, [make_point(1)])
+    # Whoever brings pictures in asks for none.
+    for asked in (None, Quantization.TURBO4):
+        assert index.ensure_collection(replace(spec, quantization=asked)).quantization is Quantization.INT8
+    wider = replace(spec, fields={**spec.fields, "metadata.maker": FieldType.KEYWORD})
+    assert index.ensure_collection(wider).quantization is Quantization.INT8
+    [listed] = [info for info in index.collections() if info.name == spec.name]
+    assert listed.quantization is Quantization.INT8
+    assert [hit.id for hit in index.search(spec.name, query(make_point(1)))] == [make_point(1).id]
+
+
+def test_the_same_point_in_two_collections_is_two(
+    index: VectorIndex, spec: CollectionSpec, make_point: MakePoint
+) -> None:
+    other = replace(spec, name=f"{spec.name}-b", fields={**spec.fields, "metadata.maker": FieldType.KEYWORD})
+    point = make_point(1, tags=("first",), sources={"k": Source(kind="folder", uri="file:///a")})
+    try:
+        for one in (spec, other):
+            index.ensure_collection(one)
+            index.insert(one.name, [point])
+        index.set_payload(other.name, point.id, {"tags": ["second"]})
+        index.add_sources(other.name, {point.id: {"l": Source(kind="folder", uri="file:///b")}})
+        [kept] = index.retrieve(spec.name, [point.id]).values()
+        assert (kept.payload.tags, set(kept.payload.sources)) == (("first",), {"k"})
+        assert [one.value for one in index.facet(spec.name, "tags", limit=9)] == ["first"]
+        with pytest.raises(FieldNotIndexed, match=r"metadata\.maker"):
+            index.count(spec.name, parse_filter('{"field": "metadata.maker", "exists": true}'))
+        index.delete(spec.name, [point.id])
+        assert index.count(other.name) == 1
+        assert index.neighbours(spec.name, [point.id], 1) == {}
+        assert list(index.search(spec.name, query(point))) == []
+    finally:
+        index.drop_collection(other.name)
+    assert index.count(spec.name) == 0
 
 
 def test_a_dropped_collection_is_gone_and_can_be_made_anew(
@@ -592,3 +670,105 @@ def test_the_best_score_is_that_of_the_nearest_example(
         assert {points[3].id, points[7].id} == set(list(found)[:2])
     with pytest.raises(BadRequest, match="something to be like"):
         index.search(collection, query(points[0], 10, positives=near[:0]))
+
+
+@pytest.fixture
+def versions(index: VectorIndex, spec: CollectionSpec) -> Iterator[CollectionSpec]:
+    """A second version of a collection, with vectors of another space and dimension."""
+    index.ensure_collection(spec)
+    other = replace(spec, name=f"{spec.name}.two", space="space-b", dimension=4)
+    yield other
+    with suppress(CollectionNotFound):
+        index.drop_collection(other.name)
+
+
+def _search(index: VectorIndex, name: str, spec: CollectionSpec) -> Sequence[ScoredPoint]:
+    return index.search(name, SearchQuery(np.ones(spec.dimension, np.float32), spec.space, 5))
+
+
+def test_a_collection_stands_for_one_version_at_a_time(
+    index: VectorIndex, spec: CollectionSpec, versions: CollectionSpec, make_point: Callable[..., Point]
+) -> None:
+    first = index.collection(spec.name)
+    index.insert(first.version, [make_point(1)])
+    made = index.ensure_collection(versions)
+    index.insert(made.version, [make_point(2, vector=np.ones(4, np.float32), space="space-b")])
+
+    assert (made.name, made.version, made.space, made.dimension) == (
+        versions.name,
+        versions.name,
+        "space-b",
+        4,
+    )
+    assert index.collection(spec.name) == replace(first, points=1), "nobody has switched yet"
+    index.switch(spec.name, versions.name)
+
+    now = index.collection(spec.name)
+    assert (now.name, now.version, now.space, now.points) == (spec.name, versions.name, "space-b", 1)
+    assert [hit.id for hit in _search(index, now.version, versions)] == [make_point(2).id]
+    assert [hit.id for hit in _search(index, first.version, spec)] == [make_point(1).id]
+    assert index.retrieve(spec.name, [make_point(1).id, make_point(2).id]).keys() == {make_point(2).id}
+    index.switch(spec.name, first.version)
+    assert index.collection(spec.name).version == first.version
+
+
+def test_only_what_collections_stand_for_is_listed(
+    index: VectorIndex, spec: CollectionSpec, versions: CollectionSpec
+) -> None:
+    index.ensure_collection(versions)
+    listed = [info.name for info in index.collections()]
+    assert (spec.name in listed, versions.name in listed) == (True, False)
+    index.switch(spec.name, versions.name)
+    (found,) = (info for info in index.collections() if info.name == spec.name)
+    assert found.version == versions.name
+
+
+def test_a_version_keeps_what_it_is_made_with(
+    index: VectorIndex, spec: CollectionSpec, versions: CollectionSpec
+) -> None:
+    asked = replace(versions, quantization=Quantization.INT8, precision=Precision.F32)
+    for info in (index.ensure_collection(asked), index.collection(versions.name)):
+        assert (info.quantization, info.precision) == (Quantization.INT8, Precision.F32)
+
+
+def test_dropping_a_version_leaves_the_collection_and_the_other_way_round(
+    index: VectorIndex, spec: CollectionSpec, versions: CollectionSpec
+) -> None:
+    first = index.collection(spec.name).version
+    index.ensure_collection(versions)
+    index.switch(spec.name, versions.name)
+    index.drop_collection(first)
+    assert index.collection(spec.name).version == versions.name
+    index.drop_collection(spec.name)
+    for gone in (spec.name, versions.name, first):
+        with pytest.raises(CollectionNotFound):
+            index.collection(gone)
+    assert index.ensure_collection(spec).points == 0
+
+
+def test_nothing_is_switched_to_what_is_not_there(
+    index: VectorIndex, spec: CollectionSpec, versions: CollectionSpec
+) -> None:
+    before = index.collection(spec.name)
+    with pytest.raises(CollectionNotFound):
+        index.switch(spec.name, versions.name)
+    index.ensure_collection(versions)
+    with pytest.raises(CollectionNotFound):
+        index.switch("not-there", versions.name)
+    assert index.collection(spec.name) == before
+
+
+def test_a_collection_is_not_missing_for_a_moment_while_it_is_switched(
+    index: VectorIndex, spec: CollectionSpec, versions: CollectionSpec
+) -> None:
+    first = index.collection(spec.name).version
+    index.ensure_collection(versions)
+    seen: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        switching = pool.submit(
+            lambda: [index.switch(spec.name, one) for _ in range(20) for one in (versions.name, first)]
+        )
+        while not switching.done():
+            seen.append(index.collection(spec.name, counted=False).version)
+        switching.result()
+    assert set(seen) <= {first, versions.name}

@@ -179,13 +179,27 @@ def test_jobs_are_listed_newest_first_and_page_by_page(ledger: Ledger) -> None:
     ledger.end_listing(jobs[1].id)
     newest_first = [job.id for job in reversed(jobs)]
 
-    first = ledger.list_jobs(state=None, before=None, limit=2)
-    rest = ledger.list_jobs(state=None, before=first[-1].id, limit=10)
-    ended = ledger.list_jobs(state=JobState.SUCCEEDED, before=None, limit=10)
+    first, last = ledger.list_jobs(state=None, before=None, limit=2)
+    rest, end = ledger.list_jobs(state=None, before=last, limit=3)
+    ended, _ = ledger.list_jobs(state=JobState.SUCCEEDED, before=None, limit=10)
 
     assert [job.id for job in first] == newest_first[:2]
     assert [job.id for job in rest] == newest_first[2:]
     assert [job.id for job in ended] == [jobs[1].id]
+    assert end is None
+
+
+def test_a_page_of_jobs_looks_at_so_many_and_says_where_to_go_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.queue.ledger.MOST_LOOKED_AT", 3)
+    jobs = [ledger.create(REQUEST) for _ in range(5)]
+    ledger.end_listing(jobs[0].id)
+
+    found, on = ledger.list_jobs(state=JobState.SUCCEEDED, before=None, limit=2)
+    assert (found, on) == ([], jobs[2].id)
+    found, on = ledger.list_jobs(state=JobState.SUCCEEDED, before=on, limit=2)
+    assert ([job.id for job in found], on) == ([jobs[0].id], None)
 
 
 def test_stopped_job_cancels_what_nobody_started_and_waits_for_the_rest(ledger: Ledger) -> None:
@@ -269,7 +283,9 @@ def test_batch_split_to_the_last_picture_still_adds_up(ledger: Ledger) -> None:
 
 def test_pictures_without_work_count_as_unchanged(ledger: Ledger) -> None:
     job = ledger.create(REQUEST)
-    assert ledger.plan_batch(job.id, Batch(id="0", items=()), cursor="x", unchanged=7)
+    assert ledger.plan_batch(
+        job.id, Batch(id="0", items=()), cursor="x", done=BatchOutcome(indexed=0, unchanged=7)
+    )
 
     counts = ledger.job(job.id).counts
     assert (counts.total, counts.unchanged, counts.pending) == (7, 7, 0)

@@ -4,7 +4,6 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import struct
 import tarfile
 import time
@@ -37,7 +36,6 @@ from building_archives import (
 
 from sightline.errors import FailureReason
 from sightline.settings import MIB
-from sightline_embedder.sources import Listed
 
 Compress: TypeAlias = Callable[[bytes], bytes]
 UNSAFE = FailureReason.ARCHIVE_MEMBER_UNSAFE
@@ -259,33 +257,17 @@ def test_a_directory_of_long_names_is_refused(archives: Archives) -> None:
     assert (outcome.listed, outcome.code) == ([], "archive_too_large")
 
 
-MANY = 1_000_000
+MANY = 15_000
 
 
-def test_a_million_empty_zip_members_take_little_memory(archives: Archives) -> None:
-    path = archives.root / "million.zip"
+def test_many_empty_zip_members_take_little_memory(archives: Archives) -> None:
+    path = archives.root / "many.zip"
     _write_many_empty(path, MANY)
-    begun = time.process_time()
 
-    seen, grown = _listed_and_grown(archives.listing(path, members=MANY).list(None))
+    with bounded(seconds=30, memory_bytes=64 * MANY):
+        seen = sum(1 for _ in archives.listing(path, members=MANY).list(None))
 
-    assert time.process_time() - begun < 40
     assert seen == MANY // 1000
-    assert grown < 48 * MIB
-
-
-def _listed_and_grown(listing: Iterator[Listed]) -> tuple[int, int]:
-    """How many pictures were listed, and by how many bytes this process grew meanwhile."""
-    before = most = _resident_bytes()
-    seen = 0
-    for seen, _ in enumerate(listing, 1):
-        if seen % 100 == 0:
-            most = max(most, _resident_bytes())
-    return seen, most - before
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _write_many_empty(path: Path, count: int) -> None:
@@ -330,15 +312,14 @@ def test_many_empty_tar_members_take_little_memory(archives: Archives) -> None:
     block = tarfile.TarInfo("x.jpg").tobuf(tarfile.USTAR_FORMAT)
     packed = io.BytesIO()
     with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=1) as stream:
-        for _ in range(100):
-            stream.write(block * 500)
+        stream.write(block * MANY)
         stream.write(END_OF_TAR)
     path = archives.add(packed.getvalue())
 
-    seen, grown = _listed_and_grown(archives.listing(path, members=50_000).list(None))
+    with bounded(seconds=30, memory_bytes=64 * MANY):
+        seen = sum(1 for _ in archives.listing(path, members=MANY).list(None))
 
-    assert seen == 50_000
-    assert grown < 16 * MIB
+    assert seen == MANY
 
 
 def test_zip_is_read_as_the_standard_library_reads_it(archives: Archives) -> None:

@@ -15,9 +15,13 @@ from sightline.index.edge.client import EdgeClient
 from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
+from sightline.queue.migrations import Migrations
 from sightline.queue.sources import ArchiveSource, Item
+from sightline.served import VersionsWritten
 from sightline.settings import Settings
+from sightline.writing import PointWriter
 from sightline_embedder.duplicates.scan import DuplicateScan
+from sightline_embedder.migrating.plan import MigrationPlan
 from sightline_embedder.planning import Planner
 from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources.opening import SourceOpener
@@ -26,15 +30,18 @@ from sightline_embedder.syncing import FolderSync
 
 def planner(ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int = 4) -> Planner:
     settings = Settings(data_dir=archives.folder / "data", import_roots=[archives.root], min_free_bytes=0)
-    # None of these jobs is a sync or a scan, which would ask Redis and the index.
-    index = EdgeClient(archives.folder / "no-index")
-    sync = FolderSync(Redis(), index, archives.media, batch_pictures=4)
+    # None of these jobs is a sync, a scan or a migration, which would ask Redis and the index.
+    index, nowhere = EdgeClient(archives.folder / "no-index"), Migrations(Redis())
+    writer = PointWriter(index, VersionsWritten(nowhere))
+    sync = FolderSync(Redis(), index, writer, archives.media, batch_pictures=4)
     return Planner(
         ledger,
         broker,
         opener=SourceOpener.of(settings, ledger, archives.media, Remotes.of(settings)),
         sync=sync,
         scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
+        migrations=MigrationPlan(index, nowhere, batch_pictures=4),
+        portable=lambda *_: None,
         batch_pictures=batch_pictures,
         batches_in_flight=2,
     )

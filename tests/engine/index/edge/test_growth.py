@@ -1,5 +1,6 @@
 """HNSW in an embedded index: built on a copy beside all other work, and used once built."""
 
+import json
 import os
 import shutil
 import threading
@@ -24,6 +25,7 @@ from sightline.index.filters import parse_filter
 from sightline.index.records import point_record
 from sightline.index.tuning import Tuning
 from sightline.payload import FieldType, Source, indexed_fields
+from sightline.settings import Quantization
 
 MakePoint = Callable[..., Point]
 
@@ -113,11 +115,11 @@ def switching(process: Any, child: Any) -> None:
 @pytest.mark.parametrize(
     ("moment", "victim"),
     [
-        (copying, "server"),
-        (optimizing, "server"),
+        pytest.param(copying, "server", marks=pytest.mark.long),
+        pytest.param(optimizing, "server", marks=pytest.mark.long),
         (optimizing, "shard_build"),
         (switching, "server"),
-        (switching, "shard_process"),
+        pytest.param(switching, "shard_process", marks=pytest.mark.long),
     ],
 )
 def test_kill_9_loses_nothing(
@@ -283,6 +285,42 @@ def test_enough_points_start_a_build(
     assert folders(process) == []
 
 
+def vectors_bytes(shard: Path) -> int:
+    """What the vectors of a shard take of the disk, deleted ones too."""
+    files = [path for path in shard.rglob("vector_storage/**/*") if path.is_file()]
+    return sum(path.stat().st_blocks * 512 for path in files if "flags" not in path.name)
+
+
+@pytest.mark.parametrize("kept", [100, 0])
+def test_the_room_of_many_deleted_points_comes_free(
+    fast_folder: Path, make_point: MakePoint, kept: int
+) -> None:
+    shards = fast_folder / f"churned-{kept}" / "shards"
+    tuning = Tuning(reclaimed_points=4_000)
+    with closing(EdgeCollections(shards.parent, tuning)) as collections:
+        collections.ensure("images", "space-a", 16, {})
+        points = [point_record(make_point(number)) for number in range(4_000 + kept)]
+        collections.insert("images", points)
+        with IndexGrowth(collections.shards, tuning):
+            collections.delete("images", [point.id for point in points[kept + 1 :]])
+            [before] = shards.iterdir()
+            held = vectors_bytes(before)
+            collections.delete("images", [points[kept].id])
+            collections.shards.wake.set()
+            settled(lambda: check_replaced(shards, before))
+            [after] = shards.iterdir()
+            assert vectors_bytes(after) < held / 2
+            assert collections.count("images", None) == kept
+            collections.insert("images", points[-1:])
+            assert collections.count("images", None) == kept + 1
+
+
+def check_replaced(shards: Path, before: Path) -> None:
+    now = list(shards.iterdir())
+    assert len(now) == 1
+    assert now != [before]
+
+
 def test_a_search_by_few_candidates_misses_some_where_the_graph_is_walked(
     process: Any, make_point: MakePoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,3 +377,20 @@ def source() -> Source:
 
 def check_building(child: Any) -> None:
     assert children(child, "shard_build")
+
+
+@pytest.mark.parametrize("chosen", [Quantization.INT8, None])
+def test_a_collection_is_built_with_the_quantization_it_was_made_with(
+    process: Any, make_point: MakePoint, monkeypatch: pytest.MonkeyPatch, chosen: Quantization | None
+) -> None:
+    monkeypatch.setenv("SIGHTLINE_QUANTIZATION", "turbo4")
+    process.start()
+    client: EdgeClient = process.client(patience_s=30.0)
+    client.ensure_collection(replace(SPEC, quantization=chosen))
+    client.insert("images", [make_point(number) for number in range(POINTS)])
+    client.optimize("images")
+    settled(built(client))
+    catalog = json.loads((process.folder / "index" / "collections.json").read_text())
+    [entry] = catalog["collections"]
+    assert entry["built"]["quantization"] == (chosen or Quantization.TURBO4)
+    assert client.collection("images").quantization == chosen

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -56,6 +56,23 @@ def serving(status: int | list[int], hold: Event | None = None) -> Iterator[str]
             thread.join()
 
 
+def test_a_name_whose_points_are_gone_is_dropped_and_made_anew() -> None:
+    """A deletion that broke off between the points and their name."""
+    client = QdrantClient(":memory:")
+    index = ServerIndex(QdrantServer(client))
+    index.ensure_collection(SPEC)
+    held: Any = client._client
+    held.collections.clear()
+    assert [one.alias_name for one in client.get_aliases().aliases] == ["images"]
+    index.drop_collection("images")
+    with pytest.raises(CollectionNotFound):
+        index.drop_collection("images")
+
+    index.ensure_collection(SPEC)
+    held.aliases["images"] = "images.gone"
+    assert index.ensure_collection(SPEC).version == "images.1"
+
+
 @pytest.mark.parametrize(
     ("status", "error", "says"),
     [
@@ -71,7 +88,7 @@ def test_what_a_server_answers(status: int, error: type[SightlineError], says: s
     with serving(status) as url:
         server = QdrantServer.at(url, api_key=None, timeout_s=2)
         with pytest.raises(error, match=says):
-            server.count("images")
+            server.points.count("images")
         server.close()
 
 
@@ -97,7 +114,7 @@ def test_a_passing_failure_is_waited_out() -> None:
     statuses = [503, 429, 502, 200]
     with serving(statuses) as url:
         server = QdrantServer.at(url, api_key=None, timeout_s=2, patience_s=10)
-        assert server.names() == []
+        assert server.collections.names() == []
         server.close()
     assert statuses == [200]
 
@@ -130,9 +147,9 @@ def test_a_collection_of_somebody_else_is_left_alone() -> None:
 
 def test_losing_the_race_to_create_is_no_error() -> None:
     server = QdrantServer(QdrantClient(":memory:"))
-    server.create("images", "space-a", 4)
-    server.create("images", "space-b", 4)
-    assert server.describe("images", count=True).space == "space-a"
+    server.collections.create("images", "space-a", 4)
+    server.collections.create("images", "space-b", 4)
+    assert server.collections.describe("images", count=True).space == "space-a"
     server.close()
 
 

@@ -11,8 +11,10 @@ import pytest
 from qdrant_client import QdrantClient
 
 from sightline.index import Point
+from sightline.index.placement import Cluster
 from sightline.index.records import point_record
 from sightline.index.server.engine import QdrantServer
+from sightline.index.server.points import QdrantPoints
 from sightline.index.server.sources import ServerSources
 from sightline.payload import Source
 
@@ -43,11 +45,11 @@ class Turns:
             self._changed.notify_all()
 
 
-class OneCallATurn(QdrantServer):
-    """A server whose every call waits for its writer's turn."""
+class OneCallATurn(QdrantPoints):
+    """Points of a server whose every call waits for its writer's turn."""
 
     def __init__(self, client: QdrantClient, turns: Turns, writer: str) -> None:
-        super().__init__(client)
+        super().__init__(client, Cluster())
         self._turns = turns
         self._writer = writer
 
@@ -78,17 +80,17 @@ def orders() -> Iterator[list[str]]:
 def test_no_order_loses_a_source_unnoticed(make_point: Callable[..., Point]) -> None:
     client = QdrantClient(":memory:")
     plain = QdrantServer(client)
-    plain.create("images", "space-a", 16)
+    plain.collections.create("images", "space-a", 16)
     outcomes = set()
     for number, order in enumerate(orders()):
         point = make_point(number, sources={"old": OLD})
-        plain.insert("images", [point_record(point)])
+        plain.points.insert("images", [point_record(point)])
         turns = Turns(order)
 
         def add(point: Point = point, turns: Turns = turns) -> bool:
-            server = OneCallATurn(client, turns, "add")
-            ServerSources(server).add("images", {point.id: {"new": NEW}})
-            found = server.retrieve("images", [point.id], with_vectors=False)
+            points = OneCallATurn(client, turns, "add")
+            ServerSources(points).add("images", {point.id: {"new": NEW}})
+            found = points.retrieve("images", [point.id], with_vectors=False)
             turns.end("add")
             return bool(found)
 
@@ -101,7 +103,7 @@ def test_no_order_loses_a_source_unnoticed(make_point: Callable[..., Point]) -> 
             adding, removing = pool.submit(add), pool.submit(remove)
             kept, gone = adding.result(), removing.result()
 
-        left = plain.retrieve("images", [point.id], with_vectors=False)
+        left = plain.points.retrieve("images", [point.id], with_vectors=False)
         assert kept is bool(left) is not gone, order
         assert not left or set(left[0].payload["sources"]) == {"new"}, order
         outcomes.add(kept)
@@ -111,10 +113,10 @@ def test_no_order_loses_a_source_unnoticed(make_point: Callable[..., Point]) -> 
 def test_two_removals_at_once_leave_no_point_without_sources(make_point: Callable[..., Point]) -> None:
     client = QdrantClient(":memory:")
     plain = QdrantServer(client)
-    plain.create("images", "space-a", 16)
+    plain.collections.create("images", "space-a", 16)
     for number, places in enumerate(combinations(range(10), 5)):
         point = make_point(number, sources={"old": OLD})
-        plain.insert("images", [point_record(point)])
+        plain.points.insert("images", [point_record(point)])
         turns = Turns(["one" if step in places else "two" for step in range(10)])
 
         def remove(writer: str, point: Point = point, turns: Turns = turns) -> set[str]:
@@ -124,4 +126,4 @@ def test_two_removals_at_once_leave_no_point_without_sources(make_point: Callabl
 
         with ThreadPoolExecutor(2) as pool:
             assert list(pool.map(remove, ["one", "two"])) == [{point.id}, {point.id}]
-        assert plain.count("images") == 0
+        assert plain.points.count("images") == 0

@@ -1,0 +1,225 @@
+"""Collections by name, over each of the indexes: made with choices, listed, optimized, deleted."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from example_migration import example_migration
+from redis import Redis
+from starlette.testclient import TestClient
+
+from sightline.errors import CollectionNotFound
+from sightline.index import CollectionSpec
+from sightline.index.versions import version_of
+from sightline.likeness import DuplicateKind
+from sightline.payload import INDEXED_FIELDS, FieldType
+from sightline.queue.jobs import Batch
+from sightline.queue.migrations import MigrationState
+from sightline.queue.sources import Item, SourceKind
+from sightline.queue.sync_state import FileState, SyncState, synced_folders
+from sightline.settings import Settings
+from sightline_api import dropping
+from sightline_api.app import create_app
+from sightline_api.gateway import Gateway
+
+NAME = "products"
+URLS = {"source": {"kind": "urls", "items": [{"url": "https://example.org/a.jpg"}]}, "collection": NAME}
+
+
+@pytest.fixture(scope="module", params=["edge", "server"])
+def client(request: pytest.FixtureRequest, settings: Settings) -> Iterator[TestClient]:
+    """A gateway over each of the indexes."""
+    changed = {"metadata_fields": {"shop": FieldType.KEYWORD}}
+    if request.param == "server":
+        changed |= {"index_socket": None, "qdrant_url": request.getfixturevalue("qdrant_double_url")}
+    with TestClient(create_app(settings.model_copy(update=changed))) as client:
+        yield client
+
+
+@pytest.fixture
+def gateway(client: TestClient, redis: Redis) -> Iterator[Gateway]:
+    found: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
+    yield found
+    for info in found.index.collections():
+        found.index.drop_collection(info.name)
+
+
+def make(client: TestClient, **chosen: Any) -> httpx.Response:
+    return client.post("/v1/collections", json={"name": NAME} | chosen)
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def test_a_collection_is_what_it_was_asked_to_be(client: TestClient, gateway: Gateway) -> None:
+    made = make(client, quantization="int8", metadata_fields={"sku": "keyword", "size.width": "integer"})
+    assert (made.status_code, made.headers["location"]) == (201, f"/v1/collections/{NAME}")
+    about = made.json()
+    assert about["metadata_fields"] == {"shop": "keyword", "sku": "keyword", "size.width": "integer"}
+    assert (about["model"], about["quantization"], about["points"]) == ("starter", "int8", 0)
+    assert client.get(f"/v1/collections/{NAME}").json() == about
+    assert about in client.get("/v1/collections").json()["items"]
+
+    declared = {f"metadata.{name}": kind for name, kind in about["metadata_fields"].items()}
+    [stats] = [one for one in client.get("/v1/stats").json()["collections"] if one["name"] == NAME]
+    assert stats["fields"] == INDEXED_FIELDS | declared
+    for field in declared:
+        condition = json.dumps({"field": field, "exists": True})
+        found = client.get("/v1/images", params={"filter": condition, "collection": NAME})
+        assert found.status_code == 200, field
+    refused = client.get("/v1/facets", params={"field": "metadata.price", "collection": NAME})
+    assert refusal(refused) == (422, "field_not_indexed")
+    assert set(declared) < set(refused.json()["indexed_fields"])
+
+
+def test_what_comes_in_leaves_its_choices_alone(client: TestClient, gateway: Gateway) -> None:
+    about = make(client, quantization="int8", metadata_fields={"sku": "keyword"}).json()
+    assert client.post("/v1/ingest", json=URLS).status_code == 202
+    assert client.get(f"/v1/collections/{NAME}").json() == about
+
+
+def test_a_name_is_taken_once(client: TestClient, gateway: Gateway) -> None:
+    assert make(client).status_code == 201
+    assert refusal(make(client, quantization="int8")) == (409, "collection_exists")
+    assert client.get(f"/v1/collections/{NAME}").json()["quantization"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"name": "../up"}, "validation_failed"),
+        ({"name": "Caps"}, "validation_failed"),
+        ({"quantization": "int2"}, "validation_failed"),
+        ({"metadata_fields": {"sku": "text"}}, "validation_failed"),
+        ({"metadata_fields": {"a b": "keyword"}}, "validation_failed"),
+        ({"metadata_fields": {f"f{number}": "keyword" for number in range(65)}}, "validation_failed"),
+        ({"size": 3}, "validation_failed"),
+        # What SIGHTLINE_METADATA_FIELDS says of every collection.
+        ({"metadata_fields": {"shop": "integer"}}, "bad_request"),
+        ({"model": "clip-ViT-L-14"}, "model_not_in_use"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_not_made(
+    client: TestClient, gateway: Gateway, wrong: dict[str, Any], code: str
+) -> None:
+    assert refusal(make(client, **wrong)) == (422, code)
+    assert client.get("/v1/collections").json()["items"] == []
+
+
+def test_its_model_may_be_named(client: TestClient, gateway: Gateway) -> None:
+    manifest = gateway.models.default.encoder.manifest
+    assert make(client, model=manifest.name).json()["space"] == manifest.space
+    assert make(client, name="other", model=manifest.space).json()["model"] == manifest.name
+
+
+def test_one_of_another_model_is_listed_without_it(client: TestClient, gateway: Gateway) -> None:
+    gateway.index.ensure_collection(CollectionSpec("foreign", "another@0123456789abcdef", 8, INDEXED_FIELDS))
+    about = client.get("/v1/collections/foreign").json()
+    assert (about["model"], about["space"], about["dimension"]) == (None, "another@0123456789abcdef", 8)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", ""), ("DELETE", ""), ("DELETE", "?force=true"), ("POST", "/optimize")]
+)
+def test_what_is_not_there_is_said_to_be(
+    client: TestClient, gateway: Gateway, method: str, path: str
+) -> None:
+    answer = client.request(method, f"/v1/collections/{NAME}{path}")
+    assert refusal(answer) == (404, "collection_not_found")
+
+
+def test_optimizing_goes_on_beside_all_else(client: TestClient, gateway: Gateway) -> None:
+    make(client)
+    answer = client.post(f"/v1/collections/{NAME}/optimize")
+    assert (answer.status_code, answer.json()["points"]) == (202, 0)
+
+
+def test_deleting_leaves_nothing_behind(
+    client: TestClient, gateway: Gateway, redis: Redis, media_files: Callable[[], list[Path]]
+) -> None:
+    before = media_files()
+    for name in (NAME, "kept"):
+        make(client, name=name)
+        gateway.media.put_original(name, "0" * 64, b"picture")
+        gateway.deletions.record(name, ["00000000-0000-4000-8000-000000000001"])
+        gateway.duplicates.publish(name, "job", {kind: [] for kind in DuplicateKind}, datetime.now(UTC))
+        sync = SyncState(redis, name, "/photos")
+        sync.begin()
+        sync.record({"file:///photos/a.jpg": FileState("00000000-0000-4000-8000-000000000001")})
+
+    assert client.delete(f"/v1/collections/{NAME}").status_code == 204
+
+    with pytest.raises(CollectionNotFound):
+        gateway.index.collection(NAME)
+    assert [key for key in redis.scan_iter() if NAME in key.split(":")] == []
+    assert synced_folders(redis, NAME) == []
+    assert SyncState(redis, "kept", "/photos").count() == 1
+    assert gateway.duplicates.latest("kept") is not None
+    [original] = set(media_files()) - set(before)
+    assert original.parts[0] == "kept"
+    gateway.media.delete_collection("kept")
+
+
+def test_while_jobs_are_under_way_it_stays_unless_they_are_canceled(
+    client: TestClient, gateway: Gateway
+) -> None:
+    job = client.post("/v1/ingest", json=URLS).json()
+    other = client.post("/v1/ingest", json=URLS | {"collection": "other"}).json()
+    refused = client.delete(f"/v1/collections/{NAME}")
+    assert refusal(refused) == (409, "collection_in_use")
+    assert "1 job" in refused.json()["detail"]
+    assert client.get(f"/v1/collections/{NAME}").status_code == 200
+
+    assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204
+    assert client.get(f"/v1/collections/{NAME}").status_code == 404
+    assert client.get(f"/v1/jobs/{job['id']}").json()["state"] == "canceled"
+    assert client.get(f"/v1/jobs/{other['id']}").json()["state"] == "queued"
+
+
+@pytest.mark.parametrize("broke_off", [False, True])
+def test_both_versions_of_one_that_is_migrated_go(
+    client: TestClient, gateway: Gateway, broke_off: bool
+) -> None:
+    make(client)
+    info = gateway.index.collection(NAME)
+    migration = example_migration(
+        collection=NAME, old=info.version, new=version_of(NAME, "abc"), old_space=info.space
+    )
+    gateway.migrations.start(migration)
+    gateway.index.ensure_collection(CollectionSpec(migration.new, migration.space, 4, INDEXED_FIELDS))
+    assert refusal(client.delete(f"/v1/collections/{NAME}")) == (409, "collection_in_use")
+    with gateway.migrations.turn(migration.id):
+        busy = client.delete(f"/v1/collections/{NAME}?force=true")
+    assert refusal(busy) == (409, "migration_busy")
+    if broke_off:
+        gateway.index.drop_collection(NAME)
+
+    assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204
+
+    for name in (NAME, migration.old, migration.new):
+        with pytest.raises(CollectionNotFound):
+            gateway.index.collection(name)
+    assert gateway.migrations.get(migration.id).state is MigrationState.ABORTED
+    assert refusal(client.delete(f"/v1/collections/{NAME}?force=true")) == (404, "collection_not_found")
+
+
+def test_what_an_embedder_has_in_hand_is_waited_for(
+    client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping, "END_WITHIN_S", 0.2)
+    job = client.post("/v1/ingest", json=URLS).json()
+    item = Item(number=0, kind=SourceKind.URL, uri="https://example.org/a.jpg")
+    gateway.ledger.plan_batch(job["id"], Batch(id="0", items=(item,)), cursor="c")
+    assert gateway.ledger.claim(job["id"], "0")
+
+    refused = client.delete(f"/v1/collections/{NAME}?force=true")
+
+    assert refusal(refused) == (409, "collection_in_use")
+    assert refused.headers["retry-after"]
+    assert client.get(f"/v1/collections/{NAME}").status_code == 200

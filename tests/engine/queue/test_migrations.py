@@ -1,0 +1,133 @@
+"""The record of migrations: which state may follow which, and what is written to meanwhile."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from example_migration import example_migration
+from redis import Redis
+
+from sightline.errors import FailureReason, MigrationNotFound, MigrationRefused
+from sightline.queue.migrations import Lost, Migration, Migrations, MigrationState
+from sightline.served import VersionsWritten
+
+S = MigrationState
+_ALLOWED = {
+    S.BUILDING: {S.PAUSED, S.FAILED, S.READY, S.ABORTING},
+    S.PAUSED: {S.BUILDING, S.ABORTING},
+    S.FAILED: {S.BUILDING, S.ABORTING},
+    S.READY: {S.READY, S.SWITCHED, S.ABORTING},
+    S.SWITCHED: {S.SWITCHED, S.ROLLED_BACK, S.FINISHING},
+    S.ROLLED_BACK: {S.ROLLED_BACK, S.SWITCHED, S.ABORTING},
+    S.FINISHING: {S.FINISHING, S.FINISHED},
+    S.ABORTING: {S.ABORTING, S.ABORTED},
+    S.FINISHED: set(),
+    S.ABORTED: set(),
+}
+
+
+@pytest.fixture
+def migrations(redis: Redis) -> Migrations:
+    return Migrations(redis)
+
+
+def migration(state: MigrationState = S.BUILDING, collection: str = "images") -> Migration:
+    return example_migration(collection=collection, old=f"{collection}.1", new=f"{collection}.2", state=state)
+
+
+@pytest.mark.parametrize("before", list(S))
+@pytest.mark.parametrize("after", list(S))
+def test_only_what_may_follow_follows(
+    migrations: Migrations, before: MigrationState, after: MigrationState
+) -> None:
+    held = migrations.start(migration(before))
+    if after in _ALLOWED[before]:
+        assert migrations.move(held.id, after).state is after
+    else:
+        with pytest.raises(MigrationRefused) as refused:
+            migrations.move(held.id, after)
+        assert refused.value.code == ("migration_not_ready" if after is S.SWITCHED else "migration_state")
+    assert migrations.get(held.id).state is (after if after in _ALLOWED[before] else before)
+
+
+def test_of_two_who_want_different_things_one_is_late(migrations: Migrations) -> None:
+    for _ in range(20):
+        held = migrations.start(migration(S.READY))
+
+        def attempt(to: MigrationState, held: Migration = held) -> bool:
+            try:
+                migrations.move(held.id, to)
+            except MigrationRefused:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            done = list(pool.map(attempt, (S.SWITCHED, S.ABORTING)))
+        assert sorted(done) == [False, True]
+        migrations.end_with_collection(held.id)
+
+
+def test_a_collection_has_one_migration_at_a_time(migrations: Migrations) -> None:
+    first = migrations.start(migration())
+    with pytest.raises(MigrationRefused, match=first.id):
+        migrations.start(migration())
+    other = migrations.start(migration(collection="others"))
+    assert {one.id for one in migrations.active()} == {first.id, other.id}
+    migrations.move(first.id, S.ABORTING)
+    migrations.move(first.id, S.ABORTED)
+    assert migrations.of("images") is None
+    assert migrations.start(migration()).id != first.id
+    assert len(migrations.all()) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "written"),
+    [
+        (S.BUILDING, ("images.1", "images.2")),
+        (S.PAUSED, ("images.1", "images.2")),
+        (S.FAILED, ("images.1", "images.2")),
+        (S.READY, ("images.1", "images.2")),
+        (S.SWITCHED, ("images.2", "images.1")),
+        (S.ROLLED_BACK, ("images.1", "images.2")),
+        (S.ABORTING, ("images.1",)),
+        (S.FINISHING, ("images.2",)),
+    ],
+)
+def test_both_versions_are_written_to_until_one_is_on_its_way_out(
+    migrations: Migrations, state: MigrationState, written: tuple[str, ...]
+) -> None:
+    assert tuple(VersionsWritten(migrations)("images")) == ("images",)
+    migrations.start(migration(state))
+    assert tuple(VersionsWritten(migrations)("images")) == written
+
+
+def test_a_job_that_was_replaced_says_nothing_any_more(migrations: Migrations) -> None:
+    held = migrations.start(migration())
+    migrations.set_job(held.id, "new")
+    with pytest.raises(MigrationRefused):
+        migrations.move(held.id, S.READY, job="old")
+    assert migrations.move(held.id, S.READY, job="new").ready_at is not None
+
+
+def test_what_was_lost_is_noted_once_and_forgotten_with_the_migration(migrations: Migrations) -> None:
+    held = migrations.start(migration(S.FINISHING))
+    lost = {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")}
+    for _ in range(2):
+        migrations.note_lost(held.id, lost)
+    assert migrations.lost(held.id) == lost
+    migrations.move(held.id, S.FINISHED)
+    assert migrations.lost(held.id) == {}
+
+
+def test_turns_are_taken_one_at_a_time(migrations: Migrations) -> None:
+    held = migrations.start(migration())
+    with migrations.turn(held.id), pytest.raises(MigrationRefused) as refused, migrations.turn(held.id):
+        pass
+    assert refused.value.code == "migration_busy"
+    with migrations.turn(held.id):
+        pass
+
+
+def test_what_is_not_there_is_said_to_be(migrations: Migrations) -> None:
+    for ask in (migrations.get, lambda one: migrations.move(one, S.PAUSED)):
+        with pytest.raises(MigrationNotFound):
+            ask("none")
