@@ -2,9 +2,9 @@
 
     python -m bench.http_load PORT PATH --clients 8 --seconds 5 [--per-second 5] [--seed 1]
 
-PATH holds `{}` where a text goes; every text is new. Prints JSON: `latencies_ms` of each answer, and
-`seconds` that all took. The client speaks HTTP by itself, because on a machine with few cores a client
-library would take as much of them as the server.
+PATH holds `{}` where a text goes; every text is new. Prints JSON: `latencies_ms` of each answer,
+`seconds` that all took, and `cpu_s` of the clients. The client speaks HTTP by itself, because on a
+machine with few cores a client library would take as much of them as the server.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import string
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 _LETTERS = 4
 """Of each of two words: ten tokens with the model of the tests, whose tokens are letters."""
@@ -27,6 +27,8 @@ class Load:
 
     latencies_ms: list[float]
     seconds: float
+    cpu_s: float
+    """Processor time of the clients."""
 
     @property
     def per_second(self) -> float:
@@ -91,7 +93,7 @@ async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path:
 
 async def _run(options: argparse.Namespace) -> Load:
     latencies: list[float] = []
-    started = time.perf_counter()
+    started, used = time.perf_counter(), time.process_time()
     until = started + options.seconds
     if options.per_second is not None:
         chance = random.Random(f"{options.seed}/paced")
@@ -103,7 +105,7 @@ async def _run(options: argparse.Namespace) -> Load:
         await asyncio.gather(
             *(_client(options.port, options.path, chance, until, latencies) for chance in chances)
         )
-    return Load(latencies, time.perf_counter() - started)
+    return Load(latencies, time.perf_counter() - started, time.process_time() - used)
 
 
 def main() -> None:
@@ -118,7 +120,7 @@ def main() -> None:
     parser.add_argument("--per-second", type=float)
     parser.add_argument("--seed", type=int, default=1)
     load = asyncio.run(_run(parser.parse_args()))
-    print(json.dumps({"latencies_ms": load.latencies_ms, "seconds": load.seconds}))
+    print(json.dumps(asdict(load)))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,14 @@
 """One turn of ingest: the stock loop, an embedded stack and the stages alone, on the same files."""
 
 import os
-import time
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import httpx
 import psutil
 
 from bench.cpu_time import cpu_seconds, ms_per_picture
+from bench.folder_job import index_folder
 from bench.stages import StageRates, Stages
 from bench.stock_ingest import StockLoop
 
@@ -74,16 +73,5 @@ class Bench:
     def index(self, folder: Path) -> float:
         """Index a folder into a new collection: pictures per second from request to the job's end."""
         self._jobs += 1
-        body = {"source": {"kind": "folder", "path": str(folder)}, "collection": f"bench-{self._jobs}"}
-        started = time.time()
-        job = self._api.post("/v1/ingest", json=body).raise_for_status().json()
-        while not job["finished_at"]:
-            time.sleep(0.2)
-            job = self._api.get(f"/v1/jobs/{job['id']}").raise_for_status().json()
-        if job["counts"]["indexed"] != job["counts"]["total"]:
-            raise RuntimeError(f"not every picture was indexed: {job['counts']}")
-        return float(job["counts"]["total"] / (_seconds(job["finished_at"]) - started))
-
-
-def _seconds(time_of_day: str) -> float:
-    return datetime.fromisoformat(time_of_day).timestamp()
+        job = index_folder(self._api, folder, f"bench-{self._jobs}")
+        return job.pictures / job.seconds

@@ -14,7 +14,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from bench import growth_chart, ingest_charts, search_charts
+from bench import capacity_chart, growth_chart, ingest_charts, search_charts
 from bench.results import Results
 
 _STYLE: dict[Any, Any] = {
@@ -49,6 +49,7 @@ PLOTS = (
     Plot("encoders", "encoders", ingest_charts.encoders),
     Plot("search", "search_latency", search_charts.against_stock),
     Plot("search-during-ingest", "search_during_ingest", search_charts.during_ingest),
+    Plot("capacity", "capacity_plan", capacity_chart.capacity),
     Plot("growth", "index_growth", growth_chart.growth),
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import (
+    capacity_plan,
     decode_quality,
     duplicates,
     encoders,
@@ -15,9 +16,13 @@ from bench import (
     ingest,
     ingest_memory,
     ingest_tables,
+    overload,
+    page,
     search_during_ingest,
     search_latency,
     search_tables,
+    simulation,
+    simulation_tables,
 )
 from bench.benchmark import Benchmark, Options, Skipped
 from bench.corpora import CORPORA
@@ -78,6 +83,16 @@ def _search_during_ingest(options: Options) -> Any:
     )
 
 
+def _overload(options: Options) -> Any:
+    return overload.measure(
+        runs=options.runs,
+        seconds=2.0 if options.quick else 10.0,
+        points=2_000 if options.quick else 10_000,
+        model=clip_b32_artifact(),
+        cache=options.cache,
+    )
+
+
 def _ingest_memory(options: Options) -> Any:
     first, pictures = (100, 300) if options.quick else (1_000, 20_000)
     return ingest_memory.measure(first=first, pictures=pictures, model=str(clip_b32_artifact()))
@@ -107,6 +122,31 @@ def _duplicates(options: Options) -> Any:
     return duplicates.measure(5_000 if options.quick else 100_000, Path(tempfile.gettempdir()))
 
 
+def _page(options: Options) -> Any:
+    return page.measure(
+        pictures=2_000 if options.quick else 10_000,
+        searches=5 if options.quick else 20,
+        model=clip_b32_artifact(),
+        cache=options.cache,
+    )
+
+
+def _simulation(options: Options) -> Any:
+    return simulation.measure(
+        points=(500, 1_000, 2_000) if options.quick else (2_000, 20_000, 100_000),
+        corpora=("web",) if options.quick else tuple(CORPORA),
+        runs=1 if options.quick else 3,
+        seconds=0.3 if options.quick else 2.0,
+        files=40 if options.quick else 96,
+        model=clip_b32_artifact(),
+        cache=options.cache,
+    )
+
+
+def _capacity_plan(_: Options) -> Any:
+    return capacity_plan.measure()
+
+
 BENCHMARKS = (
     Benchmark(
         "ingest",
@@ -134,6 +174,12 @@ BENCHMARKS = (
         search_during_ingest.tables,
     ),
     Benchmark(
+        "overload",
+        "400 clients against low limits: who is served, who is refused, and how fast",
+        _overload,
+        overload.tables,
+    ),
+    Benchmark(
         "ingest_memory",
         "resident memory by process, in a small and in a large job",
         _ingest_memory,
@@ -157,5 +203,20 @@ BENCHMARKS = (
         "a scan for duplicates, against comparing all with all",
         _duplicates,
         duplicates.tables,
+    ),
+    Benchmark(
+        "page", "from the last key to the first picture on the page, and how it grows", _page, page.tables
+    ),
+    Benchmark(
+        "simulation",
+        "ingest and search foretold from their stages alone, beside what they reach",
+        _simulation,
+        simulation_tables.tables,
+    ),
+    Benchmark(
+        "capacity_plan",
+        "what 10^5 to 10^9 pictures take, by `sightline plan` and the simulation",
+        _capacity_plan,
+        capacity_plan.tables,
     ),
 )

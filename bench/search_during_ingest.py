@@ -12,11 +12,9 @@ import argparse
 import json
 import os
 import tempfile
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from rich.table import Table
 
 from bench.corpora import WEB, make_corpus
 from bench.embedded_stack import embedded_stack
+from bench.folder_job import index_folder
 from bench.http_load import run_load
 from bench.search_latency import medians
 from bench.search_points import make_points
@@ -62,17 +61,8 @@ class Bench:
 
     def ingest(self) -> tuple[float, float]:
         """Index the folder into a new collection; pictures per second, and the seconds it took."""
-        collection = f"bench-{next(self._jobs)}"
-        body = {"source": {"kind": "folder", "path": str(self._folder)}, "collection": collection}
-        started = time.time()
-        job = self._api.post("/v1/ingest", json=body).raise_for_status().json()
-        while not job["finished_at"]:
-            time.sleep(0.5)
-            job = self._api.get(f"/v1/jobs/{job['id']}").raise_for_status().json()
-        if job["counts"]["indexed"] != job["counts"]["total"]:
-            raise RuntimeError(f"not every picture was indexed: {job['counts']}")
-        took_s = datetime.fromisoformat(job["finished_at"]).timestamp() - started
-        return job["counts"]["total"] / took_s, took_s
+        job = index_folder(self._api, self._folder, f"bench-{next(self._jobs)}", poll_s=0.5)
+        return job.pictures / job.seconds, job.seconds
 
     def run(self) -> dict[str, float]:
         """One turn."""

@@ -24,9 +24,9 @@ class SearchPoints:
     vectors: NDArray[np.float32]
     space: str
 
-    def records(self) -> list[Point]:
-        """The points with their ids and payloads; the same at every call."""
-        return [self._record(number, vector) for number, vector in enumerate(self.vectors)]
+    def records(self, first: int = 0, end: int | None = None) -> list[Point]:
+        """The points from `first` to before `end`, with ids and payloads; the same at every call."""
+        return [self._record(number, self.vectors[number]) for number in range(len(self.vectors))[first:end]]
 
     def _record(self, number: int, vector: NDArray[np.float32]) -> Point:
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()

@@ -1,0 +1,156 @@
+"""What 400 clients at once do to a gateway whose limits are low: to those it serves, and to itself.
+
+    python -m bench.overload [--runs 5] [--seconds 10] [--points 10000] [--json FILE]
+
+On one embedded stack with two searches and two uploads at a time, in turns: one client that searches, with
+nothing else going on; one that searches while two others upload; 200 clients that search and 200 that
+upload, each again as soon as `Retry-After` lets it; and the first once more. The clients are in a process
+of their own on the same cores. Medians over the runs.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.corpora import WEB, make_corpus
+from bench.embedded_stack import embedded_stack
+from bench.flood import Flood, run_flood
+from bench.search_latency import medians
+from bench.search_points import make_points
+from bench.search_services import fill
+from sightline.encoder.artifact import open_artifact
+from sightline.index.edge.client import EdgeClient
+from sightline_local.data_folder import DataFolder
+
+CLIENTS = 400
+LIMITS = {
+    "SIGHTLINE_SEARCH_CONCURRENCY": "2",
+    "SIGHTLINE_UPLOAD_CONCURRENCY": "2",
+    "SIGHTLINE_WAITING_PER_PLACE": "0",
+    "SIGHTLINE_MAX_ACTIVE_JOBS": "100000",
+}
+_FILES = 64
+_MIB = 1 << 20
+
+
+class Bench:
+    """A stack that is ready, and pictures to upload."""
+
+    def __init__(self, api: httpx.Client, gateway: psutil.Process, pictures: Path, seconds: float) -> None:
+        self._api = api
+        self._gateway = gateway
+        self._pictures = pictures
+        self._seconds = seconds
+        self._seeds = count(1)
+
+    def run(self) -> dict[str, float]:
+        """One turn."""
+        load_before = os.getloadavg()[0]
+        idle = self._flood(clients=1, uploads=0)
+        uploading = self._flood(clients=3, uploads=2 / 3)
+        before = self._memory_mib()
+        flood = self._flood(clients=CLIENTS, uploads=0.5)
+        memory = self._memory_mib()
+        after = self._flood(clients=1, uploads=0)
+        refused = flood.search.refused + flood.upload.refused
+        idle_p95 = _p95(idle.search.admitted)
+        return {
+            "load_before": load_before,
+            "idle_p50_ms": float(np.median(idle.search.admitted)),
+            "idle_p95_ms": idle_p95,
+            "beside_uploads_p95_ms": _p95(uploading.search.admitted),
+            "flood_admitted_p50_ms": float(np.median(flood.search.admitted)),
+            "flood_admitted_p95_ms": _p95(flood.search.admitted),
+            "p95_ratio": _p95(flood.search.admitted) / idle_p95,
+            "flood_admitted_per_s": len(flood.search.admitted) / self._seconds,
+            "flood_uploads_per_s": len(flood.upload.admitted) / self._seconds,
+            "flood_refused_per_s": len(refused) / self._seconds,
+            "refused_p50_ms": float(np.median(refused)),
+            "refused_p95_ms": _p95(refused),
+            "refused_max_ms": max(refused),
+            "other_answers": float(flood.other.total()),
+            "memory_before_mib": before,
+            "memory_after_mib": memory,
+            "afterwards_p95_ms": _p95(after.search.admitted),
+        }
+
+    def _flood(self, clients: int, uploads: float) -> Flood:
+        port = self._api.base_url.port
+        assert port is not None
+        return run_flood(
+            port,
+            clients=clients,
+            uploads=uploads,
+            seconds=self._seconds,
+            pictures=self._pictures,
+            seed=next(self._seeds),
+        )
+
+    def _memory_mib(self) -> float:
+        return self._gateway.memory_info().rss / _MIB
+
+
+def measure(*, runs: int, seconds: float, points: int, model: Path, cache: Path) -> dict[str, Any]:
+    """All figures: `medians`, and each of the `runs`."""
+    artifact = open_artifact(model.resolve())
+    pictures = make_corpus(WEB, _FILES, cache.resolve())
+    with ExitStack() as stack:
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve() / "data"
+        supervisor, api = stack.enter_context(embedded_stack(data, str(artifact.path), pictures, LIMITS))
+        with closing(EdgeClient(DataFolder(data).runtime / "index.sock")) as index:
+            fill(index, make_points(points, artifact.manifest.dimension, artifact.manifest.space))
+        gateway = next(one for one in supervisor.children() if "sightline_api" in one.cmdline())
+        bench = Bench(api, gateway, pictures, seconds)
+        bench.run()
+        turns = [bench.run() for _ in range(runs)]
+    return {"clients": CLIENTS, "limits": LIMITS, "points": points, "medians": medians(turns), "runs": turns}
+
+
+def _p95(latencies_ms: Sequence[float]) -> float:
+    return float(np.percentile(latencies_ms, 95))
+
+
+def tables(found: dict[str, Any]) -> list[Table]:
+    """The figures for a reader."""
+    title = f"{found['clients']} clients, two searches and two uploads at a time, {found['points']:,} points"
+    table = Table("", "median", title=title)
+    for name, value in found["medians"].items():
+        table.add_row(name, f"{value:.2f}")
+    return [table]
+
+
+def main() -> None:
+    """Print a table; with --json write the figures to a file."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
+    parser.add_argument("--points", type=int, default=10_000, help="points in the collection searched")
+    model = Path(".cache/models/clip-b32-random")
+    parser.add_argument("--model", type=Path, default=model, help="artifact folder")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where pictures are kept")
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    options = vars(parser.parse_args())
+    out = options.pop("json")
+    found = measure(**options)
+    if out:
+        out.write_text(json.dumps(found, indent=2) + "\n")
+    for table in tables(found):
+        Console(width=130).print(table)
+
+
+if __name__ == "__main__":
+    main()
