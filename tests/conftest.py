@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import cached_models
 import pytest
+import running_stack
 from redis import Redis
 
 from sightline.payload import FirstIndexed, Payload
 from sightline.queue.connection import connect_redis
 from sightline.queue.ledger import Ledger
-
-sys.path.append(str(Path(__file__).parent))
-import cached_models
-import running_stack
 
 _ROOT = Path(__file__).resolve().parent.parent
 

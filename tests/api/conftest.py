@@ -23,8 +23,6 @@ from sightline.queue.keys import KeyStore
 from sightline.settings import Settings
 from sightline_api.app import create_app
 
-sys.path.append(str(Path(__file__).parent))
-
 
 @pytest.fixture(scope="session")
 def index_socket() -> Iterator[Path]:

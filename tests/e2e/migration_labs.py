@@ -16,9 +16,6 @@ from typing import Any
 import httpx
 import psutil
 
-sys.path.append(str(Path(__file__).parent.parent / "compose"))
-sys.path.append(str(Path(__file__).parent.parent))
-
 WITHIN_S = 240.0
 _COMMON = {
     "SIGHTLINE_BATCH_PICTURES": "16",

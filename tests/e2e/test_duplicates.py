@@ -1,7 +1,6 @@
 """Duplicates among real photos and altered copies of them: what a scan finds, and what a search hides."""
 
 import os
-import sys
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -46,7 +45,6 @@ def photos(folder: Path) -> Iterator[Image.Image]:
                 if min(photo.size) >= 200 and name.stem not in SEEN_TWICE:
                     yield photo.convert("RGB")
         return
-    sys.path.append(str(ROOT))
     from bench.captioned import gcompris, stamps
 
     for number, one in enumerate([*gcompris(ROOT / ".cache/captioned"), *stamps(ROOT / ".cache/captioned")]):

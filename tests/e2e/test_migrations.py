@@ -8,8 +8,6 @@ from typing import Any
 
 import cached_models
 import pytest
-
-sys.path.append(str(Path(__file__).parent))
 from migration_labs import Lab, edge_lab, models_folder, server_lab, until
 from migration_traffic import Traffic, fill
 

@@ -1,7 +1,6 @@
 """Does the service know when it has nothing? Judged on captioned photos that no constant was set on."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,7 +90,6 @@ def test_a_filter_that_leaves_nothing_leaves_no_good_match(sample_stack: Any) ->
 def test_captioned_photos(run_stack: Any, tmp_path: Path) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         pytest.skip("the photos come from a Debian package, and apt-get is not here")
-    sys.path.insert(0, str(ROOT))
     from bench.captioned import gcompris
 
     photos = tmp_path / "photos"

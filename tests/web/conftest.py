@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from threading import Thread
 from typing import Any
 from uuid import uuid4
@@ -12,16 +10,13 @@ from uuid import uuid4
 import httpx
 import pytest
 import uvicorn
+from browser import MISSING, browser_path, running_browser
 from fastapi import FastAPI
+from photo_collection import METADATA_FIELDS, Photos, describe, make_photos
 from playwright.sync_api import Browser
+from visit import Visit
 
 from sightline_api.routes import page as page_routes
-
-sys.path.append(str(Path(__file__).parent))
-sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
-from browser import MISSING, browser_path, running_browser
-from photo_collection import METADATA_FIELDS, Photos, describe, make_photos
-from visit import Visit
 
 OpenVisit = Callable[..., Visit]
 

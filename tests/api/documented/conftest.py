@@ -1,19 +1,15 @@
 """What the examples of the OpenAPI document speak of: a picture, a job, a key, collections, a folder."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
-from starlette.testclient import TestClient
-
-sys.path.append(str(Path(__file__).parent))
 from documented_requests import ExampleRequest
 from example_picture import example_bytes, example_point
+from pydantic import SecretStr
+from starlette.testclient import TestClient
 
 from sightline.errors import CollectionNotFound, FailureReason
 from sightline.index.versions import version_of

@@ -1,19 +1,15 @@
 """A site at a public address, and fetchers that see it."""
 
 import ssl
-import sys
 from collections.abc import Callable, Iterator
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
+from hostile_site import PUBLIC, Names, Network, Site
 
 from sightline_embedder.fetching import Fetcher, FetchLimits
 from sightline_embedder.fetching.addresses import AddressPolicy
 from sightline_embedder.fetching.resolving import Resolver
-
-sys.path.append(str(Path(__file__).parent))
-from hostile_site import PUBLIC, Names, Network, Site
 
 LIMITS = FetchLimits(redirects=3, attempts=2, backoff_s=0.01)
 

@@ -90,7 +90,6 @@ def test_a_folder_without_captions_is_refused(tmp_path: Path, starter_artifact: 
 def test_the_curves_of_starter_are_those_of_the_command(starter_artifact: Path, tmp_path: Path) -> None:
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         pytest.skip("the photos come from a Debian package, and apt-get is not here")
-    sys.path.insert(0, str(ROOT))
     from bench.captioned import stamps
 
     folder = tmp_path / "photos"

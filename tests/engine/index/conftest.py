@@ -27,8 +27,6 @@ from sightline.index.server.index import ServerIndex
 from sightline.index.server.points import QdrantPoints
 from sightline.payload import FieldType, FirstIndexed, Payload, indexed_fields
 
-sys.path.append(str(Path(__file__).parent))
-
 DIMENSION = 16
 SPACE = "space-a"
 NOON = datetime(2024, 5, 31, 12, tzinfo=UTC)

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 from redis.exceptions import RedisError
-
-sys.path.append(str(Path(__file__).parent))
 from sentinel_crew import Crew, running_crew, until
 from tls_front import tls_in_front_of, write_certificate
 

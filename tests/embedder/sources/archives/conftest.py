@@ -1,12 +1,9 @@
 """Archives in a folder of their own."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parent))
 from archive_folder import Archives
 
 

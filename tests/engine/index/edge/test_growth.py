@@ -1,163 +1,40 @@
 """HNSW in an embedded index: built on a copy beside all other work, and used once built."""
 
 import json
-import os
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from growing_index import (
+    POINTS,
+    SPEC,
+    MakePoint,
+    built,
+    check_building,
+    check_folders,
+    children,
+    filled,
+    folders,
+    found_first,
+    kill,
+    settled,
+    writing,
+)
 
-from sightline.index import CollectionSpec, Point, SearchQuery
+from sightline.index import SearchQuery
 from sightline.index.edge.client import EdgeClient
 from sightline.index.edge.collections import EdgeCollections
 from sightline.index.edge.growth import IndexGrowth
 from sightline.index.filters import parse_filter
 from sightline.index.records import point_record
 from sightline.index.tuning import Tuning
-from sightline.payload import FieldType, Source, indexed_fields
+from sightline.payload import FieldType, Source
 from sightline.settings import Quantization
-
-MakePoint = Callable[..., Point]
-
-SPEC = CollectionSpec("images", "space-a", 16, indexed_fields({}))
-POINTS = 1_000
-
-
-def settled(check: Callable[[], None], within_s: float = 60.0, every_s: float = 0.02) -> None:
-    """Return when the check holds."""
-    Retrying(
-        retry=retry_if_exception_type((AssertionError, psutil.NoSuchProcess)),
-        stop=stop_after_delay(within_s),
-        wait=wait_fixed(every_s),
-        reraise=True,
-    )(check)
-
-
-def children(child: Any, module: str) -> list[psutil.Process]:
-    """The index process's own processes that run `module`."""
-    running = psutil.Process(child.pid).children(recursive=True)
-    return [one for one in running if f"sightline.index.edge.{module}" in one.cmdline()]
-
-
-def filled(process: Any, make_point: MakePoint, points: int = POINTS) -> EdgeClient:
-    client: EdgeClient = process.client(patience_s=30.0)
-    client.ensure_collection(SPEC)
-    client.insert("images", [make_point(number) for number in range(points)])
-    return client
-
-
-def built(client: EdgeClient, points: int = POINTS) -> Callable[[], None]:
-    def check() -> None:
-        assert client.collection("images").indexed == points
-
-    return check
-
-
-def found_first(client: EdgeClient, point: Point) -> bool:
-    best = client.search("images", SearchQuery(point.vector, "space-a", 1))
-    return [hit.id for hit in best] == [point.id]
-
-
-def folders(process: Any) -> list[str]:
-    return sorted(path.name for path in (process.folder / "index" / "shards").iterdir())
-
-
-@contextmanager
-def writing(client: EdgeClient, make_point: MakePoint, start: int) -> Iterator[list[Point]]:
-    """Insert points one by one until the end of the block; the list has those that were acknowledged."""
-    written: list[Point] = []
-    stop = threading.Event()
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        number = start
-        try:
-            while not stop.wait(0.01):
-                point = make_point(number)
-                client.insert("images", [point])
-                written.append(point)
-                number += 1
-        except BaseException as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield written
-    finally:
-        stop.set()
-        thread.join()
-    assert not failures
-
-
-def copying(process: Any, child: Any) -> None:
-    assert len(folders(process)) == 2
-
-
-def optimizing(process: Any, child: Any) -> None:
-    assert children(child, "shard_build")
-
-
-def switching(process: Any, child: Any) -> None:
-    assert children(child, "shard_process")
-
-
-@pytest.mark.parametrize(
-    ("moment", "victim"),
-    [
-        pytest.param(copying, "server", marks=pytest.mark.long),
-        pytest.param(optimizing, "server", marks=pytest.mark.long),
-        (optimizing, "shard_build"),
-        (switching, "server"),
-        pytest.param(switching, "shard_process", marks=pytest.mark.long),
-    ],
-)
-def test_kill_9_loses_nothing(
-    process: Any, make_point: MakePoint, moment: Callable[[Any, Any], None], victim: str
-) -> None:
-    child = process.start()
-    client = filled(process, make_point)
-    with writing(client, make_point, POINTS) as written:
-        client.optimize("images")
-        settled(lambda: moment(process, child), every_s=0.001)
-        if victim == "server":
-            child.kill()
-            child.wait()
-            child = process.start()
-        else:
-            settled(lambda: kill(child, victim))
-        # What was asked of a process that was killed must be asked again.
-        settled(lambda: check_indexed(client, POINTS), every_s=1.0)
-    numbers = range(POINTS + len(written))
-    assert client.count("images") == len(numbers)
-    assert len(client.retrieve("images", [make_point(number).id for number in numbers])) == len(numbers)
-    assert all(found_first(client, make_point(number)) for number in numbers[::100])
-    settled(lambda: check_folders(process, 1))
-
-
-def kill(child: Any, module: str) -> None:
-    [victim] = children(child, module)
-    victim.kill()
-
-
-def check_indexed(client: EdgeClient, points: int) -> None:
-    if client.collection("images").indexed < points:
-        client.optimize("images")
-        raise AssertionError
-
-
-def check_folders(process: Any, number: int) -> None:
-    assert len(folders(process)) == number
 
 
 def test_a_shard_that_was_built_outlives_its_processes(process: Any, make_point: MakePoint) -> None:
@@ -199,34 +76,6 @@ def test_a_dropped_collection_is_not_built(process: Any, make_point: MakePoint) 
     settled(lambda: check_folders(process, 0))
     client.ensure_collection(SPEC)
     assert client.count("images") == 0
-
-
-@pytest.mark.long
-@pytest.mark.skipif(
-    os.environ.get("SIGHTLINE_TEST_LONG") != "1", reason="80 kills are for SIGHTLINE_TEST_LONG=1"
-)
-@pytest.mark.parametrize("seed", range(10))
-def test_kill_9_at_any_moment_loses_nothing(process: Any, make_point: MakePoint, seed: int) -> None:
-    random = Random(seed)
-    child = process.start()
-    client = filled(process, make_point)
-    with writing(client, make_point, POINTS) as written:
-        for _ in range(8):
-            client.optimize("images")
-            time.sleep(random.uniform(0.0, 3.0))
-            victims = [one for one in psutil.Process(child.pid).children() if random.random() < 0.5]
-            for victim in victims:
-                with suppress(psutil.NoSuchProcess):
-                    victim.kill()
-            if random.random() < 0.5:
-                child.kill()
-                child.wait()
-                child = process.start()
-        settled(lambda: check_indexed(client, POINTS), every_s=1.0)
-    numbers = range(POINTS + len(written))
-    assert client.count("images") == len(numbers)
-    assert len(client.retrieve("images", [make_point(number).id for number in numbers])) == len(numbers)
-    settled(lambda: check_folders(process, 1))
 
 
 def test_without_room_on_the_disk_nothing_is_built(
@@ -373,10 +222,6 @@ def test_work_goes_on_during_a_build(process: Any, make_point: MakePoint) -> Non
 
 def source() -> Source:
     return Source(kind="folder", uri="file:///a.jpg")
-
-
-def check_building(child: Any) -> None:
-    assert children(child, "shard_build")
 
 
 @pytest.mark.parametrize("chosen", [Quantization.INT8, None])
