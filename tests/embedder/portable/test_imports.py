@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def other_sources(row: dict[str, Any], **source: Any) -> None:
 
 
 FOREIGN_KEY = json.dumps({"k": {"kind": "url", "uri": "u"}})
-LARGE, DEEP = json.dumps({"a": "x" * 70_000}), '{"a":' * 40 + "1" + "}" * 40
+LARGE, DEEP = json.dumps({"a": "x" * 140_000}), '{"a":' * 40 + "1" + "}" * 40
 BAD_ROWS: dict[str, tuple[FailureReason, Callable[[dict[str, Any]], Any]]] = {
     "not a number": (FailureReason.BAD_VECTOR, lambda row: row["vector"].__setitem__(3, float("nan"))),
     "infinite": (FailureReason.BAD_VECTOR, lambda row: row["vector"].__setitem__(3, float("inf"))),
@@ -80,6 +81,7 @@ BAD_ROWS: dict[str, tuple[FailureReason, Callable[[dict[str, Any]], Any]]] = {
     "another space": (FailureReason.BAD_POINT, lambda row: row.update(space="else@1")),
     "no space": (FailureReason.BAD_POINT, lambda row: row.update(space=None)),
     "no time": (FailureReason.BAD_POINT, lambda row: row.update(sort_at=None)),
+    "the end of time": (FailureReason.BAD_POINT, lambda row: row.update(sort_at=datetime.max)),
     "flat": (FailureReason.BAD_POINT, lambda row: row.update(width=0)),
     "nowhere": (FailureReason.BAD_POINT, lambda row: row.update(latitude=91.0, longitude=0.0)),
     "no sources": (FailureReason.BAD_POINT, lambda row: row.update(sources="{}")),
@@ -92,7 +94,7 @@ BAD_ROWS: dict[str, tuple[FailureReason, Callable[[dict[str, Any]], Any]]] = {
     "large metadata": (FailureReason.BAD_METADATA, lambda row: row.update(metadata=LARGE)),
     "deep metadata": (FailureReason.BAD_METADATA, lambda row: row.update(metadata=DEEP)),
     "endless metadata": (FailureReason.BAD_POINT, lambda row: row.update(metadata='{"a":' * 9_000 + "1")),
-    "many tags": (FailureReason.BAD_METADATA, lambda row: row.update(tags=[str(n) for n in range(101)])),
+    "many tags": (FailureReason.BAD_METADATA, lambda row: row.update(tags=[str(n) for n in range(201)])),
     "a long tag": (FailureReason.BAD_METADATA, lambda row: row.update(tags=["x" * 257])),
     "a long row": (FailureReason.BAD_POINT, lambda row: row.update(thumbnail=b"RIFF" + b"x" * (5 << 20))),
 }  # fmt: skip
@@ -116,6 +118,23 @@ def test_what_is_unfit_is_left_out_with_its_reason(desk: Any, make_points: MakeP
     assert dict(zip(BAD_ROWS, found, strict=True)) == bad
     assert all(failure.detail.startswith("Row ") for failure in desk.failures(job))
     assert len(desk.points("there")) == 3
+
+
+def test_a_time_that_python_cannot_express_costs_its_row_alone(desk: Any, export: Path) -> None:
+    file = export / "points-00000.parquet"
+    table = pyarrow.parquet.read_table(file)
+    column = table.schema.get_field_index("sort_at")
+    microseconds = table.column(column).cast("int64").to_pylist()
+    microseconds[1] = 253_402_300_800_000_000  # the year 10000
+    kind = table.schema.field(column).type
+    changed = table.set_column(column, table.schema.field(column), pyarrow.array(microseconds).cast(kind))
+    pyarrow.parquet.write_table(changed, file)
+    renewed(export)
+
+    job = imported(desk, export)
+
+    assert (job.counts.indexed, job.counts.failed) == (POINTS - 1, 1)
+    assert [failure.reason for failure in desk.failures(job)] == [FailureReason.BAD_POINT]
 
 
 def test_thumbnails_that_are_none_are_left_out(desk: Any, export: Path, make_points: MakePoints) -> None:

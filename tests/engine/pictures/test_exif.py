@@ -118,6 +118,7 @@ def test_a_broken_exif_block_costs_nothing_but_itself(corners: Image.Image, limi
         ("2023:02:30 10:00:00", None, None),
         ("2023:07:14 24:00:00", None, None),
         ("0001:01:01 00:00:00", None, None),
+        ("9999:12:31 23:30:00", "-01:00", None),
         ("    :  :     :  :  ", None, None),
         ("yesterday", None, None),
         ("", None, None),

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,16 @@ from sightline.payload import MAX_METADATA_BYTES, MAX_TAG_CHARACTERS, MAX_TAGS, 
 from sightline.queue.sources import SourceKind
 from sightline_embedder.portable.rows import RawPoint
 
-MAX_SOURCES = 10_000
+MAX_SOURCES = 100_000
+"""A placeholder of a catalogue is the picture of many addresses."""
 MAX_THUMBNAIL_BYTES = 1 << 20
 _MAX_TEXT = 256
-_MAX_URI = 8_192
+_MAX_URI = 12_400
+"""A path of 4,096 bytes, each of them written as three characters."""
+_MAX_SOURCES_BYTES = 80 << 20
+# What is said of a whole job comes on top of what is said of its pictures, each with the limit of its own.
+_MOST_TAGS = 2 * MAX_TAGS
+_MOST_METADATA_BYTES = 2 * MAX_METADATA_BYTES
 _MAX_MORE = 16 << 10
 _MAX_PIXELS = 2**31
 _LENGTH_TOLERANCE = 1e-3
@@ -93,8 +100,8 @@ def _payload(values: Mapping[str, Any]) -> Payload:
                 "tags": values.get("tags") or (),
                 "auto_tags": values.get("auto_tags") or (),
                 "location": None if latitude is None else {"lat": latitude, "lon": longitude},
-                "metadata": _parsed(values, "metadata", MAX_METADATA_BYTES),
-                "sources": _parsed(values, "sources", MAX_SOURCES * _MAX_URI),
+                "metadata": _parsed(values, "metadata", _MOST_METADATA_BYTES),
+                "sources": _parsed(values, "sources", _MAX_SOURCES_BYTES),
                 "first_indexed": _parsed(values, "first_indexed", _MAX_URI),
             }
         )
@@ -123,19 +130,28 @@ def _check_facts(payload: Payload) -> None:
     sides = (payload.width, payload.height)
     if any(side is not None and not 0 < side < _MAX_PIXELS for side in sides) or (payload.bytes or 0) < 0:
         raise _bad("has a size that no picture has")
-    if any(moment.tzinfo is None for moment in (payload.indexed_at, payload.sort_at)):
-        raise _bad("has times without a zone")
+    for moment in (payload.indexed_at, payload.sort_at, payload.taken_at):
+        if moment is not None and not _orders(moment):
+            raise _bad("has times without a zone, or beyond the calendar")
     for digits, lengths in ((payload.sha256, {64}), (payload.perceptual_hash, {64})):
         if digits is not None and not (len(digits) in lengths and _HEX.issuperset(digits)):
             raise _bad("has a hash that is none")
 
 
+def _orders(moment: datetime) -> bool:
+    """Whether pictures can be put in order by this time: it is one in UTC, and has a next one."""
+    try:
+        return moment.tzinfo is not None and moment.astimezone(UTC).replace(tzinfo=None) < datetime.max
+    except OverflowError:
+        return False
+
+
 def _check_described(payload: Payload) -> None:
     for tags in (payload.tags, payload.auto_tags):
-        if len(tags) > MAX_TAGS or any(not 0 < len(tag) <= MAX_TAG_CHARACTERS for tag in tags):
+        if len(tags) > _MOST_TAGS or any(not 0 < len(tag) <= MAX_TAG_CHARACTERS for tag in tags):
             raise BadPicture(
                 FailureReason.BAD_METADATA,
-                f"has {len(tags)} tags; a picture may have {MAX_TAGS} of up to {MAX_TAG_CHARACTERS} "
+                f"has {len(tags)} tags; a picture may have {_MOST_TAGS} of up to {MAX_TAG_CHARACTERS} "
                 f"characters.",
             )
     try:

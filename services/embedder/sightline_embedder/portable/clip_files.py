@@ -9,13 +9,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sightline_embedder.portable.points_file import open_table
+from sightline_embedder.parquet import open_parquet
 from sightline_embedder.portable.rows import RawPoint, damaged
 from sightline_embedder.sources.manifests.parquet_table import parquet_table_rows
 
 REFERENCES = ("image_path", "url", "key")
 """Columns that say which picture a vector is of, the surest first."""
 _ROWS_AT_ONCE = 256
+_READ_BYTES = 1 << 16
 _MAX_HEADER_BYTES = 10_000
 
 
@@ -26,7 +27,7 @@ def raw_clip_points(vectors: int, table: int, dimension: int, after: int) -> Ite
     whatever a damaged file makes of the libraries.
     """
     with open(table, "rb", closefd=False) as file:
-        opened = open_table(file)
+        opened = open_parquet(file, _READ_BYTES)
         names, rows = list(opened.schema_arrow.names), int(opened.metadata.num_rows)
     column = next((name for name in REFERENCES if name in names), None)
     if column is None:

@@ -1,4 +1,4 @@
-"""The door to Parquet for points: how a point lies in a row."""
+"""How a point lies in a row of Parquet."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from sightline.index import StoredPoint
 from sightline.payload import Payload
+from sightline_embedder.parquet import batches_after, cells_of, open_parquet
 from sightline_embedder.portable.rows import RawPoint, damaged
 
 VECTOR = "vector"
@@ -53,9 +54,6 @@ _DIRECT = (
 )
 _IN_COLUMNS = {*_DIRECT, "location", "tags", "auto_tags", "metadata", "sources", "first_indexed"}
 _READ_BYTES = 1 << 18
-_BATCH_ROWS = 256
-_MAX_FOOTER_BYTES = 64 << 20
-_MAX_FOOTER_ENTRIES = 1_000_000
 
 
 class PointsWriter:
@@ -115,42 +113,12 @@ def raw_points(descriptor: int, dimension: int, after: int) -> Iterator[RawPoint
     or of another type, and whatever a damaged file makes of the library.
     """
     with open(descriptor, "rb") as file:
-        table = open_table(file)
-        names = _names(table.schema_arrow)
-        group, begin = first_group(table.metadata, after)
-        batches = table.iter_batches(
-            _BATCH_ROWS,
-            row_groups=list(range(group, table.metadata.num_row_groups)),
-            columns=names,
-            use_threads=False,
-        )
+        table = open_parquet(file, _READ_BYTES)
+        batches, begin = batches_after(table, after, _names(table.schema_arrow))
         for batch in batches:
             rows = _raw(batch, dimension)
             yield from rows[max(0, after - begin) :]
             begin += len(rows)
-
-
-def open_table(file: BinaryIO) -> Any:
-    """A Parquet file of which memory is to hold a few pages, not whole columns."""
-    return pyarrow.parquet.ParquetFile(
-        file,
-        memory_map=False,
-        pre_buffer=False,
-        buffer_size=_READ_BYTES,
-        thrift_string_size_limit=_MAX_FOOTER_BYTES,
-        thrift_container_size_limit=_MAX_FOOTER_ENTRIES,
-    )
-
-
-def first_group(metadata: Any, after: int) -> tuple[int, int]:
-    """The row group in which the row after `after` lies, and how many rows lie before it."""
-    begin = 0
-    for group in range(metadata.num_row_groups):
-        rows = metadata.row_group(group).num_rows
-        if after < begin + rows:
-            return group, begin
-        begin += rows
-    return metadata.num_row_groups, begin
 
 
 def _names(schema: Any) -> list[str]:
@@ -164,10 +132,10 @@ def _names(schema: Any) -> list[str]:
 
 
 def _raw(batch: Any, dimension: int) -> list[RawPoint]:
-    cells: dict[str, list[Any]] = {}
+    cells: dict[str, Sequence[Any]] = {}
     for name, kind in _COLUMNS.items():
         if name in batch.schema.names:
-            cells[name] = batch.column(name).cast(kind).to_pylist()
+            cells[name] = cells_of(batch.column(name).cast(kind))
     vectors = vector_rows(batch.column(VECTOR), dimension)
     names = list(cells)
     return [

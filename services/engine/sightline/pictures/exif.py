@@ -89,9 +89,11 @@ def _taken_at(when: Any, offset: Any) -> datetime | None:
         return None
     try:
         year, month, day, hour, minute, second = map(int, found.groups())
-        return datetime(year, month, day, hour, minute, second, tzinfo=_zone(offset))
-    except ValueError:  # as 2023:02:30, or 24 hours: no such time
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=_zone(offset))
+        moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # as 2023:02:30, 24 hours, or the year 10000 in UTC: no such time
         return None
+    return moment
 
 
 def _zone(offset: Any) -> timezone:

@@ -1,20 +1,17 @@
-"""The door to Parquet."""
+"""Manifests in Parquet."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import pyarrow
-import pyarrow.parquet
 
 from sightline_embedder.errors import SourceError
+from sightline_embedder.parquet import batches_after, cells_of, open_parquet
 from sightline_embedder.sources.manifests.cells import json_value
 from sightline_embedder.sources.manifests.rows import column_missing, require_distinct
 
-_BATCH_ROWS = 256
 _READ_BYTES = 1 << 16
-_MAX_FOOTER_BYTES = 64 << 20
-_MAX_FOOTER_ENTRIES = 1_000_000
 
 
 def parquet_table_rows(descriptor: int, image_column: str, after: int) -> Iterator[dict[str, Any]]:
@@ -24,23 +21,9 @@ def parquet_table_rows(descriptor: int, image_column: str, after: int) -> Iterat
     library.
     """
     with open(descriptor, "rb") as file:
-        # Neither the whole file, nor whole columns, nor ahead: memory is to hold a few pages.
-        table = pyarrow.parquet.ParquetFile(
-            file,
-            memory_map=False,
-            pre_buffer=False,
-            buffer_size=_READ_BYTES,
-            thrift_string_size_limit=_MAX_FOOTER_BYTES,
-            thrift_container_size_limit=_MAX_FOOTER_ENTRIES,
-        )
+        table = open_parquet(file, _READ_BYTES)
         columns = _columns(table.schema_arrow, image_column)
-        group, begin = _group_of(table.metadata, after)
-        batches = table.iter_batches(
-            _BATCH_ROWS,
-            row_groups=list(range(group, table.metadata.num_row_groups)),
-            columns=columns,
-            use_threads=False,
-        )
+        batches, begin = batches_after(table, after, columns)
         yield from islice((row for batch in batches for row in _rows(batch)), after - begin, None)
 
 
@@ -70,17 +53,6 @@ def _is_bytes(kind: Any) -> bool:
     return any(is_kind(kind) for is_kind in kinds)
 
 
-def _group_of(metadata: Any, after: int) -> tuple[int, int]:
-    """The row group in which the row after `after` lies, and how many rows lie before it."""
-    begin = 0
-    for group in range(metadata.num_row_groups):
-        rows = metadata.row_group(group).num_rows
-        if after < begin + rows:
-            return group, begin
-        begin += rows
-    return metadata.num_row_groups, begin
-
-
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:
     names = batch.schema.names
     for cells in zip(*(_cells(column) for column in batch.columns), strict=True):
@@ -93,14 +65,4 @@ def _cells(column: Any) -> Sequence[Any]:
     if pyarrow.types.is_timestamp(kind):
         # Python knows no nanoseconds, and no names of zones where the system has none.
         column = column.cast(pyarrow.timestamp("us", "UTC" if kind.tz else None), safe=False)
-    try:
-        return list(column.to_pylist())
-    except (ValueError, OverflowError):
-        return [_cell(scalar) for scalar in column]
-
-
-def _cell(scalar: Any) -> Any:
-    try:
-        return scalar.as_py()
-    except (ValueError, OverflowError):  # a date that Python cannot express
-        return None
+    return cells_of(column)
