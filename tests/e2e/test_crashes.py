@@ -11,9 +11,6 @@ import psutil
 import pytest
 
 WITHIN_S = 120
-long_only = pytest.mark.skipif(
-    os.environ.get("SIGHTLINE_TEST_LONG") != "1", reason="the long version: SIGHTLINE_TEST_LONG=1"
-)
 
 
 def await_some_indexed(stack: Any, job_id: str, at_least: int) -> None:
@@ -40,15 +37,9 @@ def assert_gone(processes: Sequence[psutil.Process]) -> None:
 
 
 # The short chaos kills each of them, too.
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "child",
-    [
-        "sightline_embedder",
-        *(
-            pytest.param(child, marks=long_only)
-            for child in ("sightline.index.edge.process", "sightline_api", "redis-server")
-        ),
-    ],
+    "child", ["sightline_embedder", "sightline.index.edge.process", "sightline_api", "redis-server"]
 )
 def test_a_killed_child_is_replaced_and_the_job_ends(
     run_stack: Any, tmp_path: Path, many_pictures: Path, child: str
