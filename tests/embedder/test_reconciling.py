@@ -2,18 +2,22 @@
 
 from pathlib import Path
 from threading import Event
+from typing import Any, cast
 
 import pytest
 from celery import Celery
+from example_migration import example_migration
 from redis import Redis
 
 from sightline.errors import Unavailable
+from sightline.index import VectorIndex
 from sightline.index.edge.client import EdgeClient
-from sightline.queue.broker import send
+from sightline.queue.broker import UNACKNOWLEDGED, send
 from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import Batch, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob, Queue
+from sightline.queue.migrations import Migrations, MigrationState
 from sightline.queue.origin import Origin
 from sightline.queue.sources import Item, RecordedSource, SourceKind
 from sightline_embedder import reconciling
@@ -102,6 +106,54 @@ def test_a_record_that_is_gone_holds_up_no_other(
 
     assert reconciler.sweep(Event()) == 1
     assert live_messages(redis) == {IndexBatch(job_id=kept, batch_id="0")}
+
+
+FOREIGN = [
+    b"no JSON",
+    b"[]",
+    b"{}",
+    b'{"body": "AAAA", "headers": {"task": "sightline.plan_job"}}',
+    b'{"body": "W1tdLHt9LHt9XQ==", "headers": {"task": "somebody.elses"}}',
+    b'{"body": "W1tdLHt9LHt9XQ==", "headers": {"task": "sightline.plan_job"}}',
+]
+
+
+@pytest.mark.parametrize("record", FOREIGN)
+def test_messages_of_others_keep_nothing_from_being_sent_again(
+    redis: Redis, ledger: Ledger, reconciler: Reconciler, record: bytes
+) -> None:
+    job_id = new_job(ledger, batches=1, listed=True)
+    redis.lpush(Queue.INGEST.value, record)
+    redis.hset(UNACKNOWLEDGED, "tag", record)
+
+    assert reconciler.sweep(Event()) == 1
+    assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id="0")}
+
+
+class Failing:
+    """An index that raises what nobody thought of, and says how often it was asked."""
+
+    def __init__(self, enough: Event) -> None:
+        self._enough, self._asked = enough, 0
+
+    def __getattr__(self, name: str) -> Any:
+        self._asked += 1
+        if self._asked == 2:
+            self._enough.set()
+        raise ZeroDivisionError("a defect")
+
+
+def test_a_defect_ends_one_sweep_and_not_the_next(redis: Redis, broker: Celery, ledger: Ledger) -> None:
+    migrations = Migrations(redis)
+    migrations.start(example_migration())
+    (migration,) = migrations.active()
+    migrations.move(migration.id, MigrationState.ABORTING)
+    asked, stopping = Event(), Event()
+    index = cast(VectorIndex, Failing(asked))
+    Reconciler(redis, broker, ledger, index, batches_in_flight=IN_FLIGHT, every_s=0.01).start(stopping)
+
+    assert asked.wait(30)
+    stopping.set()
 
 
 def test_nothing_is_sent_while_stopping(redis: Redis, ledger: Ledger, reconciler: Reconciler) -> None:

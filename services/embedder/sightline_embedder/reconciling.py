@@ -70,6 +70,9 @@ class Reconciler:
                 self.end_migrations()
             except Unavailable as error:
                 _log.warning("sweep_put_off", reason=str(error))
+            except Exception:
+                # Without this thread a lost message stays lost, and nothing else would say so.
+                _log.exception("sweep_failed")
 
     def end_migrations(self) -> None:
         """End the migrations that somebody has begun to end, and did not live to. Raises Unavailable."""

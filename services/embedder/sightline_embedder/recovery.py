@@ -44,8 +44,9 @@ def live_messages(redis: Redis) -> set[Message]:
         delivered = cast(list[str], redis.hvals(UNACKNOWLEDGED))
     except (RedisError, OSError) as error:
         raise Unavailable("Redis (the queue)", str(error)) from error
-    envelopes = [json.loads(body) for body in waiting] + [json.loads(body)[0] for body in delivered]
-    return {_message(envelope) for envelope in envelopes}
+    found = [_message(body, delivered=False) for body in waiting]
+    found += [_message(body, delivered=True) for body in delivered]
+    return {message for message in found if message is not None}
 
 
 def rebuild_queue(redis: Redis, broker: Celery, ledger: Ledger, batches_in_flight: int) -> None:
@@ -63,7 +64,11 @@ def rebuild_queue(redis: Redis, broker: Celery, ledger: Ledger, batches_in_fligh
         _log.info("queue_rebuilt", messages=len(owed))
 
 
-def _message(envelope: dict[str, object]) -> Message:
-    headers = cast(dict[str, str], envelope["headers"])
-    _, body, _ = json.loads(base64.b64decode(cast(str, envelope["body"])))
-    return _TYPES[headers["task"]].model_validate(body)
+def _message(record: str, *, delivered: bool) -> Message | None:
+    """What kombu keeps of a message; None for what is none of ours, which whoever takes it throws away."""
+    try:
+        envelope = json.loads(record)[0] if delivered else json.loads(record)
+        _, body, _ = json.loads(base64.b64decode(envelope["body"]))
+        return _TYPES[envelope["headers"]["task"]].model_validate(body)
+    except (ValueError, TypeError, LookupError):
+        return None

@@ -96,10 +96,17 @@ class IndexGrowth:
         except ShardClosed:
             pass  # dropped meanwhile
         except (BuildFailed, ShardFailed, OSError) as error:
+            self._put_off(look)
             if not self._stopping.is_set():
-                look.retry_at = time.monotonic() + RETRY_AFTER_S
-                look.changes = -1
                 _log.warning("index_not_built", collection=held.entry.name, reason=str(error))
+        except Exception:
+            # The engine raises bare Exception, on a full disk for one; the other collections grow on.
+            self._put_off(look)
+            _log.exception("index_not_built", collection=held.entry.name)
+
+    def _put_off(self, look: _Look) -> None:
+        look.retry_at = time.monotonic() + RETRY_AFTER_S
+        look.changes = -1
 
     def _due(self, held: OpenShard, look: _Look) -> VectorLayout | None:
         """The layout to build now, or None."""
