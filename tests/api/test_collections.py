@@ -42,10 +42,16 @@ def client(request: pytest.FixtureRequest, settings: Settings) -> Iterator[TestC
 
 @pytest.fixture
 def gateway(client: TestClient, redis: Redis) -> Iterator[Gateway]:
+    """One without any collection."""
     found: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
+    drop_all(found)
     yield found
-    for info in found.index.collections():
-        found.index.drop_collection(info.name)
+    drop_all(found)
+
+
+def drop_all(gateway: Gateway) -> None:
+    for info in gateway.index.collections():
+        gateway.index.drop_collection(info.name)
 
 
 def make(client: TestClient, **chosen: Any) -> httpx.Response:
@@ -75,6 +81,17 @@ def test_a_collection_is_what_it_was_asked_to_be(client: TestClient, gateway: Ga
     refused = client.get("/v1/facets", params={"field": "metadata.price", "collection": NAME})
     assert refusal(refused) == (422, "field_not_indexed")
     assert set(declared) < set(refused.json()["indexed_fields"])
+
+
+def test_a_scan_for_duplicates_makes_no_collection(client: TestClient, gateway: Gateway) -> None:
+    scan = "/v1/duplicates/scan"
+    active = gateway.ledger.active()
+    assert refusal(client.post(scan, json={"collection": NAME})) == (404, "collection_not_found")
+    assert NAME not in [info.name for info in gateway.index.collections()]
+    assert gateway.ledger.active() == active
+
+    make(client)
+    assert client.post(scan, json={"collection": NAME}).status_code == 202
 
 
 def test_what_comes_in_leaves_its_choices_alone(client: TestClient, gateway: Gateway) -> None:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from sightline.queue.broker import send
+from sightline.queue.connection import connect_redis
 from sightline.queue.messages import IndexBatch, Queue
 from sightline.settings import Settings
 from sightline.tracing.otlp import OtlpTracer
@@ -44,8 +45,9 @@ def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
 
 
 @pytest.fixture(scope="module")
-def traced(settings: Settings, exporter: InMemorySpanExporter) -> Iterator[TestClient]:
-    """A gateway whose spans are kept."""
+def traced(settings: Settings, exporter: InMemorySpanExporter, redis_url: str) -> Iterator[TestClient]:
+    """A gateway whose spans are kept, and no messages of others."""
+    connect_redis(redis_url).flushall()
     guarded = settings.model_copy(update={"api_key": SecretStr(KEY)})
     tracer = OtlpTracer("sightline-api", SimpleSpanProcessor(exporter))
     with TestClient(create_app(guarded, tracer), headers=HEADERS) as client:

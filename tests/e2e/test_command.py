@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
+MOST_BYTES = 2_000_000
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Pa
 
 @pytest.fixture(scope="module")
 def stack(run_stack: Any, tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Any]:
-    with run_stack(tmp_path_factory.mktemp("data"), pictures) as stack:
+    limits = {"SIGHTLINE_MAX_PICTURE_BYTES": str(MOST_BYTES)}
+    with run_stack(tmp_path_factory.mktemp("data"), pictures, environment=limits) as stack:
         yield stack
 
 
@@ -186,6 +188,28 @@ def test_a_folder_the_api_may_not_read_is_uploaded_once(
     assert (job["kind"], job["counts"]["total"], job["counts"]["indexed"]) == ("upload", 1, 1)
 
     assert from_json(sightline("index", str(tmp_path), "--json", url=url)) == []
+
+
+def test_files_that_cannot_be_uploaded_are_named_and_cost_no_other(
+    stack: Any, tmp_path: Path, photo_folder: Path
+) -> None:
+    url = str(stack.api.base_url)
+    dangling, large = tmp_path / "a [red] link.jpg", tmp_path / "large.jpg"
+    dangling.symlink_to(tmp_path / "nothing.jpg")
+    large.write_bytes(bytes(8 * MOST_BYTES))
+    shutil.copyfile(photo_folder / "grass.png", tmp_path / "grass.png")
+
+    ended = sightline("index", str(tmp_path), "--json", url=url)
+
+    (job,) = json.loads(ended.stdout)
+    assert (job["kind"], job["state"], job["counts"]["total"]) == ("upload", "succeeded", 1)
+    assert ended.returncode == 1
+    named, refused = ended.stderr.splitlines()
+    assert named == f"Not sent: {dangling}: No such file or directory"
+    assert refused.startswith(f"Not sent: {large}: File 'large.jpg'")
+
+    only = sightline("index", str(dangling.parent / "large.jpg"), "--json", url=url)
+    assert (only.returncode, json.loads(only.stdout)) == (1, [])
 
 
 def test_nobody_there_is_one_sentence_and_status_2() -> None:

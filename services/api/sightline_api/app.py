@@ -17,6 +17,7 @@ from sightline.tracing import NO_TRACES, Tracer
 from sightline.waiting import await_services
 from sightline_api.gateway import Gateway, open_gateway
 from sightline_api.http.body_limit import BodyLimitMiddleware, BodyLimits
+from sightline_api.http.defects import DefectsMiddleware
 from sightline_api.http.metrics import Metrics
 from sightline_api.http.problem_document import PROBLEM_RESPONSES
 from sightline_api.http.problems import install_problem_handlers
@@ -119,6 +120,7 @@ def create_app(settings: Settings, tracer: Tracer = NO_TRACES) -> FastAPI:
     # A page of another site must not reach a loopback service through its visitor's browser.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(BodyLimitMiddleware, limits=_body_limits(settings))
+    app.add_middleware(DefectsMiddleware)
     if settings.cors_origins:
         # Without credentials: a page of another origin brings a key of its own, never its visitor's session.
         app.add_middleware(

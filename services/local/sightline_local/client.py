@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,21 @@ from sightline.errors import SightlineError
 DEFAULT_URL = "http://127.0.0.1:8000"
 _PIECE_BYTES = 1 << 20
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
+_PASSING = (429, 503)
+_RETRY_AFTER_S = 5.0
+"""Where no number is given: a proxy in between may give none, or a date."""
 
 
 class ApiFailure(SightlineError):
-    """The API refused or could not be reached; `code` is its stable code, or `unreachable`."""
+    """The API refused or could not be reached; `code` is its stable code, or `unreachable`.
 
-    def __init__(self, code: str, detail: str) -> None:
+    `retry_after_s` is when the same may be asked again, in seconds; None where that would not help.
+    """
+
+    def __init__(self, code: str, detail: str, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class ApiClient:
@@ -45,15 +53,12 @@ class ApiClient:
         self._call("DELETE", path)
 
     def upload(self, files: Sequence[Path], parameters: Mapping[str, str], tags: Sequence[str]) -> Any:
-        """Upload picture files as one job; raises ApiFailure."""
-        opened = [("files", (path.name, path.open("rb"))) for path in files]
-        try:
+        """Upload picture files as one job; raises ApiFailure, and OSError for a file."""
+        with ExitStack() as streams:
+            opened = [("files", (path.name, streams.enter_context(path.open("rb")))) for path in files]
             return self._call(
                 "POST", "/v1/images", files=opened, params=parameters, data={"tags": list(tags)}
             )
-        finally:
-            for _, (_, stream) in opened:
-                stream.close()
 
     def upload_one(self, path: str, file: Path, parameters: Mapping[str, Any]) -> Any:
         """POST of one file in a form; raises ApiFailure."""
@@ -106,8 +111,17 @@ class ApiClient:
 
 
 def _failure(response: httpx.Response) -> ApiFailure:
+    retry_after_s = _retry_after_s(response)
     try:
         problem = response.json()
-        return ApiFailure(problem["code"], problem["detail"])
+        return ApiFailure(problem["code"], problem["detail"], retry_after_s)
     except (ValueError, KeyError, TypeError):
-        return ApiFailure("unexpected", f"{response.request.url} answered {response.status_code}.")
+        said = f"{response.request.url} answered {response.status_code}."
+        return ApiFailure("unexpected", said, retry_after_s)
+
+
+def _retry_after_s(response: httpx.Response) -> float | None:
+    if response.status_code not in _PASSING:
+        return None
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isdecimal() else _RETRY_AFTER_S

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from starlette.testclient import TestClient
 
 from sightline.errors import CollectionNotFound, FailureReason
+from sightline.index import Point
 from sightline.index.versions import version_of
 from sightline.portable.manifest import MANIFEST
 from sightline.portable.places import PortablePlaces
@@ -40,18 +41,29 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 @pytest.fixture
 def gateway(client: TestClient) -> Gateway:
+    return gateway_of(client)
+
+
+def gateway_of(client: TestClient) -> Gateway:
     found: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
     return found
 
 
+@pytest.fixture(scope="module")
+def point(client: TestClient) -> Point:
+    """The point of the examples' picture, which takes longer to encode than most examples to answer."""
+    models = gateway_of(client).models
+    vector = models.of_new_collections.pictures.of_bytes(example_bytes()).vector
+    encoder = models.default.encoder
+    return example_point(encoder.manifest, encoder.numerics, vector)
+
+
 @pytest.fixture
-def picture(gateway: Gateway) -> Iterator[None]:
+def picture(gateway: Gateway, point: Point) -> Iterator[None]:
     """The stored picture of the examples: coffee.png."""
     data, collection = example_bytes(), gateway.settings.collection
     gateway.index.ensure_collection(gateway.collection_spec(collection))
-    vector = gateway.models.of_new_collections.pictures.of_bytes(data).vector
-    encoder = gateway.models.default.encoder
-    gateway.index.insert(collection, [example_point(encoder.manifest, encoder.numerics, vector)])
+    gateway.index.insert(collection, [point])
     gateway.media.put_original(collection, IMAGE_SHA256, data)
     gateway.media.put_thumbnail(collection, IMAGE_ID, b"small")
     yield

@@ -24,24 +24,46 @@ READ = {"name": "reader", "scope": "read"}
 Make = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def guarded(settings: Settings) -> Settings:
     return settings.model_copy(update={"api_key": SecretStr(KEY)})
 
 
-@pytest.fixture
-def gateway(guarded: Settings, redis: Redis) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def guarded_client(guarded: Settings) -> Iterator[TestClient]:
     with TestClient(create_app(guarded)) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def open_client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.fixture
+def gateway(guarded_client: TestClient, redis: Redis) -> Iterator[TestClient]:
+    yield as_new(guarded_client)
     redis.flushall()
 
 
 @pytest.fixture
-def open_gateway(settings: Settings, redis: Redis) -> Iterator[TestClient]:
+def open_gateway(open_client: TestClient, redis: Redis) -> Iterator[TestClient]:
     """One without a key in its settings."""
-    with TestClient(create_app(settings)) as client:
-        yield client
+    yield as_new(open_client)
     redis.flushall()
+
+
+def as_new(client: TestClient) -> TestClient:
+    """A client without a session, of a gateway that asks an empty Redis for its keys."""
+    client.cookies.clear()
+    forget_keys(client)
+    return client
+
+
+def forget_keys(client: TestClient) -> None:
+    app: Any = client.app
+    app.state.gateway.key_ring.forget()
 
 
 @pytest.fixture
@@ -168,7 +190,7 @@ def test_emptying_redis_opens_nothing_where_the_environment_has_a_key(
     key = make()["key"]
     assert gateway.get("/v1/model", headers=having(key)).status_code == 200
     redis.flushall()
-    gateway.app.state.gateway.key_ring.forget()  # type: ignore[attr-defined]
+    forget_keys(gateway)
 
     assert gateway.get("/v1/model").status_code == 401
     assert gateway.get("/v1/model", headers=having(key)).status_code == 401

@@ -1,17 +1,21 @@
 """What a caller did wrong is said in a problem document, with a code that stays."""
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from sightline.settings import Settings
 from sightline_api.app import create_app
+from sightline_api.http.response_headers import DEFAULTS
 
 
 def assert_problem(answer: httpx.Response, status: int, code: str) -> Any:
@@ -23,6 +27,12 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> Any:
     assert document["request_id"] == answer.headers["x-request-id"]
     assert {"type", "title", "detail"} <= set(document)
     return document
+
+
+@pytest.fixture(autouse=True)
+def collection(client: TestClient) -> None:
+    """Readiness makes the collection."""
+    client.get("/readyz").raise_for_status()
 
 
 def search(client: TestClient, *parts: dict[str, Any], **more: Any) -> httpx.Response:
@@ -73,7 +83,6 @@ def test_picture_that_is_none(client: TestClient) -> None:
 
 
 def test_stored_picture_that_is_not_there(client: TestClient) -> None:
-    client.get("/readyz")
     assert_problem(search(client, {"image_id": str(uuid4())}), 404, "image_not_found")
     assert_problem(client.get(f"/v1/images/{uuid4()}"), 404, "image_not_found")
     assert_problem(client.get(f"/v1/images/{uuid4()}/similar"), 404, "image_not_found")
@@ -93,7 +102,6 @@ def test_job_that_is_not_there(client: TestClient) -> None:
 
 
 def test_filter_that_does_not_parse_or_has_no_index(client: TestClient) -> None:
-    client.get("/readyz")
     assert_problem(client.get("/v1/images", params={"filter": "{"}), 422, "bad_request")
     document = assert_problem(
         search(client, {"text": "a"}, filter={"field": "metadata.sku", "eq": "A"}), 422, "field_not_indexed"
@@ -126,7 +134,6 @@ def test_model_that_is_not_in_use(client: TestClient) -> None:
 
 
 def test_text_beyond_the_context_is_cut_with_a_warning(client: TestClient) -> None:
-    client.get("/readyz")
     answer = search(client, {"text": "a very long text " * 300}).json()
     assert [warning["code"] for warning in answer["warnings"]] == ["text_truncated"]
 
@@ -137,14 +144,44 @@ def test_request_id_is_the_callers_where_it_is_sane(client: TestClient) -> None:
 
 
 def test_the_log_of_a_defect_has_the_id_that_its_caller_was_told(settings: Settings) -> None:
-    app = create_app(settings)
-    with (
-        TestClient(app, raise_server_exceptions=False) as client,
-        capture_logs([merge_contextvars]) as logged,
-    ):
-        app.state.gateway = None
-        answer = client.get("/v1/jobs")
+    with defective(settings) as client, capture_logs([merge_contextvars]) as logged:
+        document = assert_problem(client.get("/v1/jobs"), 500, "internal")
 
-    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     (line,) = [line for line in logged if line["event"] == "request_failed"]
-    assert line["request_id"] == answer.json()["request_id"]
+    assert line["request_id"] == document["request_id"]
+
+
+def test_the_answer_to_a_defect_has_what_every_answer_has(settings: Settings) -> None:
+    origin = "https://shop.example.com"
+    with defective(settings.model_copy(update={"cors_origins": [origin]})) as client:
+        headers = client.get("/v1/jobs", headers={"X-Request-Id": "abc-1", "Origin": origin}).headers
+
+    assert headers["X-Request-Id"] == "abc-1"
+    assert {name: headers[name] for name in DEFAULTS} == DEFAULTS
+    assert headers["Access-Control-Allow-Origin"] == origin
+
+
+def test_a_defect_after_the_beginning_of_an_answer_is_logged_and_ends_it(settings: Settings) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"the beginning"
+        raise ZeroDivisionError
+
+    app = create_app(settings)
+    app.add_api_route("/broken", lambda: StreamingResponse(pieces()))
+    with (
+        capture_logs() as logged,
+        TestClient(app) as client,
+        pytest.raises(ZeroDivisionError),
+    ):
+        client.get("/broken")
+
+    assert [line["path"] for line in logged if line["event"] == "request_failed"] == ["/broken"]
+
+
+@contextmanager
+def defective(settings: Settings) -> Iterator[TestClient]:
+    """A gateway without what its routes work with."""
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        app.state.gateway = None
+        yield client

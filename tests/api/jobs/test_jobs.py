@@ -1,15 +1,20 @@
 """Jobs are canceled and retried."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from sightline.errors import FailureReason
+from sightline.errors import CollectionNotFound, FailureReason
+from sightline.index import VectorIndex
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import FolderSource, Item, PictureRef, Refusal, SourceKind
+from sightline_api.gateway import Gateway
 
 REQUEST = JobRequest(
     collection="others",
@@ -19,6 +24,16 @@ REQUEST = JobRequest(
     on_duplicate="update",
 )
 REFUSED = Refusal(reason=FailureReason.ARCHIVE_MEMBER_UNSAFE, detail="it leads out")
+
+
+@pytest.fixture(autouse=True)
+def index(client: TestClient) -> Iterator[VectorIndex]:
+    """The index, with the collection of the jobs in it."""
+    gateway: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
+    gateway.ensure_collection(REQUEST.collection)
+    yield gateway.index
+    with suppress(CollectionNotFound):
+        gateway.index.drop_collection(REQUEST.collection)
 
 
 def item(number: int) -> Item:
@@ -156,6 +171,33 @@ def test_nothing_to_retry(client: TestClient, ledger: Ledger) -> None:
     wrong = client.post(f"/v1/jobs/{failed.id}/retry", json={"reason": "none"})
     assert code_of(wrong) == (422, "validation_failed")
     assert ledger.active() == [running.id]
+
+
+def test_retry_makes_no_collection_that_was_deleted(
+    client: TestClient, ledger: Ledger, index: VectorIndex
+) -> None:
+    job = job_with_failures(ledger, 1)
+    index.drop_collection(REQUEST.collection)
+
+    assert code_of(client.post(f"/v1/jobs/{job.id}/retry")) == (404, "collection_not_found")
+    assert REQUEST.collection not in [info.name for info in index.collections()]
+    assert ledger.active() == []
+
+
+def test_failures_of_a_rare_reason_are_found_page_by_page(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.queue.ledger.MOST_FAILURES_LOOKED_AT", 7)
+    job = job_with_failures(ledger, 30)
+    asked: dict[str, Any] = {"reason": "archive_member_unsafe", "limit": 2}
+    found, pages = [], 0
+    while pages == 0 or asked["cursor"]:
+        page = client.get(f"/v1/jobs/{job.id}/failures", params=asked).json()
+        found += [one["source"] for one in page["items"]]
+        asked["cursor"], pages = page["next_cursor"], pages + 1
+
+    assert found == [item(number).uri for number in (0, 10, 20)]
+    assert pages == 5
 
 
 def test_retry_under_one_key_is_one_job(client: TestClient, ledger: Ledger) -> None:

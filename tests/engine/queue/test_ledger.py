@@ -3,8 +3,10 @@
 import random
 from datetime import UTC, datetime
 from threading import Thread
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound, Unavailable
 from sightline.queue.connection import connect_redis
@@ -38,6 +40,26 @@ def plan(ledger: Ledger, job: Job, items: int) -> Batch:
 
 def failure(number: int, reason: FailureReason = FailureReason.TRUNCATED) -> Failure:
     return Failure(item=item(number), reason=reason, detail="d", attempts=1, at=datetime.now(UTC))
+
+
+def job_with_failures(ledger: Ledger, pictures: int, rare: int) -> Job:
+    """An ended job in which every picture was truncated, but the one numbered `rare`: that was empty."""
+    job = ledger.create(REQUEST)
+    batch = plan(ledger, job, pictures)
+    ledger.end_listing(job.id)
+    failures = tuple(
+        failure(number, FailureReason.EMPTY if number == rare else FailureReason.TRUNCATED)
+        for number in range(pictures)
+    )
+    ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=0, unchanged=0, failures=failures))
+    return job
+
+
+def pages_read(redis: Redis) -> int:
+    """How often Redis was asked for failures."""
+    about: Any = redis.info("commandstats")
+    calls: int = about.get("cmdstat_zrangebyscore", {"calls": 0})["calls"]
+    return calls
 
 
 def test_new_job_is_queued_and_active(ledger: Ledger) -> None:
@@ -172,6 +194,33 @@ def test_failures_come_in_order_of_listing_page_by_page_and_by_reason(ledger: Le
     assert [one.item.number for one in first] == [0, 1, 2, 3]
     assert [one.item.number for one in second] == [4, 5, 6, 7]
     assert [one.item.number for one in odd] == [5, 7]
+
+
+def test_failures_of_a_rare_reason_take_a_round_trip_for_hundreds_of_others(
+    ledger: Ledger, redis: Redis
+) -> None:
+    job = job_with_failures(ledger, 2_000, rare=1_999)
+    before = pages_read(redis)
+
+    (found,) = ledger.failures(job.id, reason=FailureReason.EMPTY, after=-1, limit=1)
+
+    assert found.item.number == 1_999
+    assert pages_read(redis) - before <= 5
+
+
+def test_a_page_of_failures_looks_at_so_many_and_says_where_to_go_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.queue.ledger.MOST_FAILURES_LOOKED_AT", 3)
+    job = job_with_failures(ledger, 8, rare=5)
+
+    def page(after: int) -> tuple[list[int], int | None]:
+        found, on = ledger.page_of_failures(job.id, reason=FailureReason.EMPTY, after=after, limit=2)
+        return [one.item.number for one in found], on
+
+    assert page(-1) == ([], 2)
+    assert page(2) == ([5], 5)
+    assert page(5) == ([], None)
 
 
 def test_jobs_are_listed_newest_first_and_page_by_page(ledger: Ledger) -> None:

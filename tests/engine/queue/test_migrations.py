@@ -108,6 +108,28 @@ def test_a_job_that_was_replaced_says_nothing_any_more(migrations: Migrations) -
     assert migrations.move(held.id, S.READY, job="new").ready_at is not None
 
 
+def test_one_that_begins_anew_has_its_new_job_at_once_and_nothing_lost(migrations: Migrations) -> None:
+    failed = migrations.set_job(migrations.start(migration(S.FAILED)).id, "old")
+    migrations.note_lost(failed.id, {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")})
+
+    begun = migrations.begin_anew(failed, "new")
+
+    assert (begun.state, begun.job) == (S.BUILDING, "new")
+    assert migrations.get(failed.id) == begun
+    assert migrations.lost(failed.id) == {}
+    with pytest.raises(MigrationRefused):
+        migrations.begin_anew(failed, "another")
+
+
+def test_one_that_went_on_since_it_was_seen_has_not_failed(migrations: Migrations) -> None:
+    seen = migrations.start(migration(S.BUILDING))
+    going_on = migrations.set_job(seen.id, "new")
+    assert migrations.fail(seen, "no job") == going_on == migrations.get(seen.id)
+    failed = migrations.fail(going_on, "why")
+    assert (failed.state, failed.detail) == (S.FAILED, "why")
+    assert migrations.get(seen.id) == failed
+
+
 def test_what_was_lost_is_noted_once_and_forgotten_with_the_migration(migrations: Migrations) -> None:
     held = migrations.start(migration(S.FINISHING))
     lost = {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")}

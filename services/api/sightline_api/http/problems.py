@@ -60,14 +60,14 @@ def field_fault(fault: str, *field: str) -> RequestValidationError:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every error of the application with a problem document.
+    """Answer every error that the application raises on purpose with a problem document.
 
-    The handlers are coroutines: others would wait for a thread, which a refused request must not.
+    DefectsMiddleware answers the others. The handlers are coroutines: others would wait for a thread, which a
+    refused request must not.
     """
     app.add_exception_handler(errors.SightlineError, _on_sightline_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_exception)
 
 
 def problem(
@@ -100,7 +100,7 @@ async def _on_sightline_error(request: Request, error: Exception) -> JSONRespons
     for kind, status, code in _STATUS_AND_CODE:
         if isinstance(error, kind):
             return problem(request, status, code, str(error), **_more(error))
-    return _on_defect(request, error)
+    return defect_answer(request, error)
 
 
 def _more(error: errors.SightlineError) -> dict[str, Any]:
@@ -153,11 +153,8 @@ def _methods_at(request: Request) -> set[str]:
     return found
 
 
-async def _on_exception(request: Request, error: Exception) -> JSONResponse:
-    return _on_defect(request, error)
-
-
-def _on_defect(request: Request, error: Exception) -> JSONResponse:
+def defect_answer(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a request that failed by a defect, which is logged."""
     _log.error("request_failed", path=request.url.path, exc_info=error)
     detail = "The server failed on this request. Its log has the details under the request id."
     return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)

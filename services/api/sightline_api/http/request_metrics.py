@@ -49,7 +49,7 @@ class RequestMetricsMiddleware:
         try:
             await self._app(scope, receive, noted_send)
         except Exception:
-            # Answered further out, where every defect is.
+            # A defect of what lies between here and where the others are answered.
             if not answered:
                 note(HTTPStatus.INTERNAL_SERVER_ERROR.value)
             raise

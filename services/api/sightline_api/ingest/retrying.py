@@ -12,7 +12,7 @@ from sightline_api.http.problems import ApiError
 _PAGE = 500
 
 
-def retry_of(ledger: Ledger, job: Job, reason: FailureReason | None) -> JobRequest:
+def retry_of(job: Job, reason: FailureReason | None) -> JobRequest:
     """The request for a job of what failed, with the tags and all else that was asked for then.
 
     Raises ApiError (409) for a job that goes on or in which nothing failed so.
@@ -21,7 +21,8 @@ def retry_of(ledger: Ledger, job: Job, reason: FailureReason | None) -> JobReque
         detail = f"Job {job.id} is {job.state}. Wait until it has ended, or cancel it, and retry then."
         raise ApiError(HTTPStatus.CONFLICT, "job_running", detail)
     check_no_migration(job)
-    if not ledger.failures(job.id, reason=reason, after=-1, limit=1):
+    failed = job.counts.failed if reason is None else job.failures_by_reason.get(reason, 0)
+    if not failed:
         detail = f"No picture of job {job.id} failed{f' with reason {reason}' if reason else ''}."
         raise ApiError(HTTPStatus.CONFLICT, "nothing_to_retry", detail)
     return job.request.model_copy(update={"source": RecordedSource(kind="retry", retry_of=job.id)})

@@ -14,8 +14,10 @@ from sightline.queue.jobs import IdempotencyKey, Job, JobRequest, JobState
 from sightline.queue.messages import PlanJob
 from sightline.queue.origin import Origin
 from sightline.queue.sources import (
+    DuplicatesSource,
     ExportTarget,
     JobSource,
+    MigrationSource,
     PictureRef,
     PointsSource,
     RecordedSource,
@@ -59,34 +61,49 @@ def start_job(
 
     `refs` are taken one by one while they are recorded, and not at all if the key made a job before;
     raises IdempotencyKeyReused if that was for another request. `take_quota` counts the pictures of a
-    new job, and raises ApiError if they are too many.
+    new job, and raises ApiError if they are too many. Raises CollectionNotFound for a job about what a
+    collection holds, where there is none.
     """
     job = gateway.ledger.made_under(idempotency) if idempotency else None
     if job is None:
-        job = _recorded(gateway, request, refs, idempotency, take_quota)
-    gateway.ledger.await_replicas()
-    if job.state is JobState.QUEUED:
-        send(gateway.broker, PlanJob(job_id=job.id, origin=job.origin))
+        job = record_job(gateway, request, refs, idempotency, take_quota)
+    send_job(gateway, job)
     return job
 
 
-def _recorded(
+def record_job(
     gateway: Gateway,
     request: JobRequest,
-    refs: Iterator[PictureRef] | Sequence[PictureRef],
-    idempotency: IdempotencyKey | None,
-    take_quota: Callable[[], None],
+    refs: Iterator[PictureRef] | Sequence[PictureRef] = (),
+    idempotency: IdempotencyKey | None = None,
+    take_quota: Callable[[], None] = lambda: None,
 ) -> Job:
+    """Record a job as `start_job` does, which nobody plans until it is sent."""
     origin = Origin(request_id=bound_request_id(), traceparent=gateway.tracer.traceparent())
     with gateway.tracer.span("record job") as span:
-        # An export is of what is there, and an import knows what its collection has to be.
-        if not isinstance(request.source, ExportTarget | PointsSource):
-            gateway.ensure_collection(request.collection)
+        _make_sure_of_collection(gateway, request)
         take_quota()
         job = gateway.ledger.create(request, refs, idempotency, origin)
         span.note({"job_id": job.id})
     _log.info("job_recorded", job_id=job.id, source=request.source.kind, collection=request.collection)
     return job
+
+
+def send_job(gateway: Gateway, job: Job) -> None:
+    """Send the message that plans a recorded job, once the replicas have its record."""
+    gateway.ledger.await_replicas()
+    if job.state is JobState.QUEUED:
+        send(gateway.broker, PlanJob(job_id=job.id, origin=job.origin))
+
+
+def _make_sure_of_collection(gateway: Gateway, request: JobRequest) -> None:
+    match request.source:
+        case ExportTarget() | PointsSource():
+            return  # An export is of what is there, and an import knows what its collection has to be.
+        case DuplicatesSource() | MigrationSource() | RecordedSource(kind="retry"):
+            # Else a name that was mistyped, or deleted since, would become a collection without pictures.
+            gateway.index.collection(request.collection, counted=False)
+    gateway.ensure_collection(request.collection)
 
 
 async def wait_for_end(gateway: Gateway, job: Job, seconds: float) -> Job:

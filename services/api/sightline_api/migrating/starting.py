@@ -1,7 +1,9 @@
 """Starting a migration: a version beside the live one, and a job that fills it."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 
 from sightline.encoder.artifact import Artifact
@@ -11,14 +13,14 @@ from sightline.index import CollectionInfo, CollectionSpec
 from sightline.index.versions import version_of
 from sightline.payload import indexed_fields
 from sightline.queue.broker import send
-from sightline.queue.jobs import JobRequest
+from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.messages import PlanJob
-from sightline.queue.migrations import Migration, MigrationState, new_id
+from sightline.queue.migrations import Migration, MigrationState, check_may_follow, new_id
 from sightline.queue.sources import MigrationSource
 from sightline.settings import Precision, Quantization
 from sightline_api.gateway import Gateway
 from sightline_api.http.problems import ApiError
-from sightline_api.ingest.starting import start_job
+from sightline_api.ingest.starting import record_job, send_job
 
 _STARTING = timedelta(seconds=30)
 """A migration without a job for longer than this was left by a crash."""
@@ -61,7 +63,7 @@ def start_migration(
         )
     )
     try:
-        return _start_job(gateway, migration)
+        return _with_new_job(gateway, migration, partial(gateway.migrations.set_job, migration.id))
     except (SightlineError, ApiError):
         # Else every batch of the collection would wait for a version that may never be there.
         with suppress(SightlineError):
@@ -72,15 +74,26 @@ def start_migration(
 
 def resume_migration(gateway: Gateway, migration_id: str) -> Migration:
     """Go on with one that was paused, or begin anew with what is missing where its job failed."""
-    migration = gateway.migrations.move(migration_id, MigrationState.BUILDING)
-    if migration.job is not None:
-        with suppress(JobNotFound):
-            job = gateway.ledger.job(migration.job)
-            if not job.state.final:
-                send(gateway.broker, PlanJob(job_id=job.id, origin=job.origin))
-                return migration
-    gateway.migrations.forget_lost(migration.id)
-    return _start_job(gateway, migration)
+    # Somebody who aborts it meanwhile would drop a version that is made again here.
+    with gateway.migrations.turn(migration_id):
+        migration = gateway.migrations.get(migration_id)
+        job = _job_under_way(gateway, migration)
+        if job is not None:
+            migration = gateway.migrations.move(migration_id, MigrationState.BUILDING, job=job.id)
+            send(gateway.broker, PlanJob(job_id=job.id, origin=job.origin))
+            return migration
+        check_may_follow(migration, MigrationState.BUILDING)
+        return _with_new_job(gateway, migration, partial(gateway.migrations.begin_anew, migration))
+
+
+def _job_under_way(gateway: Gateway, migration: Migration) -> Job | None:
+    if migration.job is None:
+        return None
+    try:
+        job = gateway.ledger.job(migration.job)
+    except JobNotFound:
+        return None
+    return None if job.state.final else job
 
 
 def as_it_stands(gateway: Gateway, migration: Migration) -> Migration:
@@ -88,14 +101,7 @@ def as_it_stands(gateway: Gateway, migration: Migration) -> Migration:
     if migration.state not in (MigrationState.BUILDING, MigrationState.PAUSED):
         return migration
     detail = _fault(gateway, migration)
-    if detail is None:
-        return migration
-    try:
-        if migration.state is MigrationState.PAUSED:
-            gateway.migrations.move(migration.id, MigrationState.BUILDING, job=migration.job)
-        return gateway.migrations.move(migration.id, MigrationState.FAILED, detail=detail, job=migration.job)
-    except MigrationRefused:
-        return gateway.migrations.get(migration.id)  # It became ready, or was resumed, at this moment.
+    return migration if detail is None else gateway.migrations.fail(migration, detail)
 
 
 def _fault(gateway: Gateway, migration: Migration) -> str | None:
@@ -112,7 +118,8 @@ def _fault(gateway: Gateway, migration: Migration) -> str | None:
     return f"Its job {job.id} ended as {job.state} before all was done.{why} Resume or abort it."
 
 
-def _start_job(gateway: Gateway, migration: Migration) -> Migration:
+def _with_new_job(gateway: Gateway, migration: Migration, note: Callable[[str], Migration]) -> Migration:
+    """The migration with a new job, sent once `note` has named it in the record, where planners look."""
     held = gateway.index.collection(migration.old, counted=False)
     gateway.index.ensure_collection(
         CollectionSpec(
@@ -125,8 +132,16 @@ def _start_job(gateway: Gateway, migration: Migration) -> Migration:
         )
     )
     source = MigrationSource(migration=migration.id)
-    job = start_job(gateway, JobRequest(collection=migration.collection, source=source))
-    return gateway.migrations.set_job(migration.id, job.id)
+    job = record_job(gateway, JobRequest(collection=migration.collection, source=source))
+    try:
+        noted = note(job.id)
+    except SightlineError:
+        # A job that no migration names would stay for ever, and do nothing.
+        with suppress(SightlineError):
+            gateway.ledger.stop(job.id)
+        raise
+    send_job(gateway, job)
+    return noted
 
 
 def _artifact(gateway: Gateway, info: CollectionInfo, model: str | None) -> Artifact:

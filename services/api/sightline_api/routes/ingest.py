@@ -108,7 +108,7 @@ async def retry_job(
     """Try what failed in a job again, all or what failed for one reason: 202 with a new job."""
 
     def start() -> Job:
-        request = retry_of(gateway.ledger, failed, body.reason)
+        request = retry_of(failed, body.reason)
         refs = failed_pictures(gateway.ledger, failed.id, body.reason)
         return start_job(gateway, request, refs, key.over(body.model_dump(mode="json")))
 

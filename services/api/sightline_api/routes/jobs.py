@@ -123,12 +123,15 @@ def list_failures(
     cursor: Cursor = None,
     limit: PageSize = 100,
 ) -> FailureList:
-    """The pictures of a job that were not indexed, each with its reason."""
+    """The pictures of a job that were not indexed, each with its reason.
+
+    Where most failed for another `reason`, a page may have fewer than `limit`, or none, and still a
+    `next_cursor`.
+    """
     request = ["failures", job.id, reason]
     after = int(read_cursor(cursor, request)) if cursor else -1
-    failures = gateway.ledger.failures(job.id, reason=reason, after=after, limit=limit + 1)
-    more = len(failures) > limit
+    failures, last = gateway.ledger.page_of_failures(job.id, reason=reason, after=after, limit=limit)
     return FailureList(
-        items=[FailureResource.of(failure) for failure in failures[:limit]],
-        next_cursor=make_cursor(failures[limit - 1].item.number, request) if more else None,
+        items=[FailureResource.of(failure) for failure in failures],
+        next_cursor=make_cursor(last, request) if last is not None else None,
     )

@@ -1,5 +1,6 @@
 """Random samples of collections, which queries are held against."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -15,6 +16,8 @@ SAMPLE = 1_000
 _KEPT_S = 300.0
 _SMALL_KEPT_S = 5.0
 """A collection that is smaller than a sample may be growing fast."""
+MOST = 32
+"""Samples; one has 2 to 3 MB. Who searches more collections in turn waits for new ones."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,16 @@ class _Sample:
 
 
 class Backgrounds:
-    """Keeps a sample of each collection and takes it anew in time. Safe to use from several threads."""
+    """Keeps samples of the collections searched last, and takes them anew in time.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self, index: VectorIndex) -> None:
         self._index = index
-        self._samples: dict[str, _Sample] = {}
+        self._samples: OrderedDict[str, _Sample] = OrderedDict()
+        self._lock = Lock()
+        """For `_samples`, and never for long."""
         self._taking = Lock()
 
     def of(self, collection: str, vector: NDArray[np.float32]) -> Background:
@@ -38,7 +46,7 @@ class Backgrounds:
         return Background.of(sample.vectors @ vector, sample.points)
 
     def _sample(self, collection: str, dimension: int) -> _Sample:
-        kept = self._samples.get(collection)
+        kept = self._kept(collection)
         usable = kept is not None and kept.vectors.shape[1] == dimension
         if kept is not None and usable and kept.until > monotonic():
             return kept
@@ -51,6 +59,13 @@ class Backgrounds:
         assert kept is not None
         return kept
 
+    def _kept(self, collection: str) -> _Sample | None:
+        with self._lock:
+            kept = self._samples.get(collection)
+            if kept is not None:
+                self._samples.move_to_end(collection)
+            return kept
+
     def _taken(self, collection: str) -> _Sample:
         vectors = self._index.sample(collection, SAMPLE)
         whole = len(vectors) < SAMPLE
@@ -59,5 +74,9 @@ class Backgrounds:
             points=len(vectors) if whole else self._index.count(collection),
             until=monotonic() + (_SMALL_KEPT_S if whole else _KEPT_S),
         )
-        self._samples[collection] = sample
+        with self._lock:
+            self._samples[collection] = sample
+            self._samples.move_to_end(collection)
+            if len(self._samples) > MOST:
+                self._samples.popitem(last=False)
         return sample

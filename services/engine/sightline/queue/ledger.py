@@ -52,6 +52,9 @@ _UNCREATED_KEPT_S = 3600
 _REFS_AT_ONCE = 500
 MOST_LOOKED_AT = 2_000
 """Jobs for one page of a list; each takes a round trip."""
+_FAILURES_AT_ONCE = 500
+MOST_FAILURES_LOOKED_AT = 10_000
+"""For one page of a list; they take a tenth of a second."""
 _REPLICATED = "sightline:replicated"
 _REPLICATION_WAIT_S = 2
 
@@ -294,23 +297,47 @@ class Ledger:
     def failures(
         self, job_id: str, *, reason: FailureReason | None, after: int, limit: int
     ) -> Sequence[Failure]:
-        """Failures in the order of listing, those numbered above `after`; raises JobNotFound."""
+        """Failures in the order of listing, those numbered above `after`; raises JobNotFound.
+
+        For a reason that is rare among many others it takes long: `page_of_failures` does not.
+        """
+        self.job(job_id)
+        failures = self._failures_after(job_id, after)
+        return list(islice((one for one in failures if reason in (None, one.reason)), limit))
+
+    def page_of_failures(
+        self, job_id: str, *, reason: FailureReason | None, after: int, limit: int
+    ) -> tuple[Sequence[Failure], int | None]:
+        """Failures as `failures` gives them; also the number to go on after, None at the end.
+
+        So that nobody waits for long, only so many are looked at, and a page may have fewer than `limit` or
+        none.
+        """
         self.job(job_id)
         found: list[Failure] = []
-        while len(found) < limit:
+        for looked_at, failure in enumerate(self._failures_after(job_id, after), 1):
+            if reason in (None, failure.reason):
+                if len(found) == limit:
+                    return found, found[-1].item.number
+                found.append(failure)
+            if looked_at == MOST_FAILURES_LOOKED_AT:
+                return found, failure.item.number
+        return found, None
+
+    def _failures_after(self, job_id: str, after: int) -> Iterator[Failure]:
+        key = job_key(job_id, "failures")
+        while True:
             with redis_errors(_SERVICE):
-                page = cast(
+                records = cast(
                     list[str],
-                    self._redis.zrangebyscore(
-                        job_key(job_id, "failures"), f"({after}", "+inf", start=0, num=limit
-                    ),
+                    self._redis.zrangebyscore(key, f"({after}", "+inf", start=0, num=_FAILURES_AT_ONCE),
                 )
-            if not page:
-                break
-            failures = [Failure.model_validate_json(record) for record in page]
-            found += [failure for failure in failures if reason in (None, failure.reason)]
-            after = failures[-1].item.number
-        return found[:limit]
+            for record in records:
+                failure = Failure.model_validate_json(record)
+                yield failure
+                after = failure.item.number
+            if len(records) < _FAILURES_AT_ONCE:
+                return
 
     def _record_refs(self, job_id: str, refs: Iterator[PictureRef]) -> None:
         key = job_key(job_id, "refs")

@@ -200,11 +200,9 @@ class Migrations:
         """
 
         def change(pipe: Pipeline) -> Migration:
-            record = cast(str | None, pipe.hget(_MIGRATIONS, migration_id))
-            if record is None:
-                raise MigrationNotFound(migration_id)
-            held = Migration.model_validate_json(record)
-            if held.state not in _FROM[to] or job not in (None, held.job):
+            held = _held(pipe, migration_id)
+            check_may_follow(held, to)
+            if job not in (None, held.job):
                 raise _refused(held, to)
             moved = held.model_copy(update={"state": to, "detail": detail, **_times(held, to)})
             pipe.multi()
@@ -213,6 +211,42 @@ class Migrations:
                 pipe.hdel(_ACTIVE, held.collection)
                 pipe.delete(_lost_key(migration_id))
             return moved
+
+        return self._transaction(change)
+
+    def begin_anew(self, seen: Migration, job_id: str) -> Migration:
+        """Have another job fill the new version, and try again what could not be encoded.
+
+        State and job change together: whoever looks meanwhile sees no migration that builds with the job that
+        ended. Raises MigrationNotFound, and MigrationRefused where it cannot follow or the job is another
+        than it was `seen` with.
+        """
+
+        def change(pipe: Pipeline) -> Migration:
+            held = _held(pipe, seen.id)
+            check_may_follow(held, MigrationState.BUILDING)
+            if held.job != seen.job:
+                raise _refused(held, MigrationState.BUILDING)
+            building = {"state": MigrationState.BUILDING, "job": job_id, "detail": None}
+            begun = held.model_copy(update=building)
+            pipe.multi()
+            pipe.hset(_MIGRATIONS, seen.id, begun.model_dump_json())
+            pipe.delete(_lost_key(seen.id))
+            return begun
+
+        return self._transaction(change)
+
+    def fail(self, seen: Migration, detail: str) -> Migration:
+        """Note why one has failed, unless it has changed since it was `seen`; the migration as it is now."""
+
+        def change(pipe: Pipeline) -> Migration:
+            held = _held(pipe, seen.id)
+            pipe.multi()
+            if held != seen:
+                return held
+            failed = held.model_copy(update={"state": MigrationState.FAILED, "detail": detail})
+            pipe.hset(_MIGRATIONS, seen.id, failed.model_dump_json())
+            return failed
 
         return self._transaction(change)
 
@@ -241,10 +275,7 @@ class Migrations:
         """Note the job that fills the new version."""
 
         def change(pipe: Pipeline) -> Migration:
-            record = cast(str | None, pipe.hget(_MIGRATIONS, migration_id))
-            if record is None:
-                raise MigrationNotFound(migration_id)
-            noted = Migration.model_validate_json(record).model_copy(update={"job": job_id})
+            noted = _held(pipe, migration_id).model_copy(update={"job": job_id})
             pipe.multi()
             pipe.hset(_MIGRATIONS, migration_id, noted.model_dump_json())
             return noted
@@ -283,11 +314,6 @@ class Migrations:
             records = cast(dict[str, str], self._redis.hgetall(_lost_key(migration_id)))
         return {point_id: Lost.model_validate_json(record) for point_id, record in records.items()}
 
-    def forget_lost(self, migration_id: str) -> None:
-        """Forget what could not be encoded: it will be tried again."""
-        with redis_errors(_SERVICE):
-            self._redis.delete(_lost_key(migration_id))
-
     def _transaction(self, change: Callable[[Pipeline], Migration]) -> Migration:
         with redis_errors(_SERVICE):
             # Annotated for callables whose values are not asked for.
@@ -300,6 +326,19 @@ class Migrations:
 def new_id() -> str:
     """An id for a migration, which names its version of the collection too."""
     return secrets.token_hex(6)
+
+
+def check_may_follow(held: Migration, to: MigrationState) -> None:
+    """Raise MigrationRefused where a state cannot follow the one that a migration is in."""
+    if held.state not in _FROM[to]:
+        raise _refused(held, to)
+
+
+def _held(pipe: Pipeline, migration_id: str) -> Migration:
+    record = cast(str | None, pipe.hget(_MIGRATIONS, migration_id))
+    if record is None:
+        raise MigrationNotFound(migration_id)
+    return Migration.model_validate_json(record)
 
 
 def _times(held: Migration, to: MigrationState) -> dict[str, datetime]:

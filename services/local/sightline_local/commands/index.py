@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +10,15 @@ import typer
 from rich.console import Console
 
 from sightline.file_uri import path_of
-from sightline.identity import sha256_of_file
 from sightline_embedder.sources.folder import FolderListing
 from sightline_local.client import ApiClient, ApiFailure
 from sightline_local.commands.ingest_source import source_of, start_source
 from sightline_local.commands.job_progress import follow_jobs
-from sightline_local.commands.options import DEFAULT_URL, AsJson, Collection, Url, client
+from sightline_local.commands.options import DEFAULT_URL, AsJson, Collection, Url, patient_client
 from sightline_local.commands.output import print_json
+from sightline_local.uploads import LeftOut, Uploads
 
-FILES_PER_UPLOAD = 100
 _RETRY_S = 5.0
-_NO_COLLECTION = "collection_not_found"
 _NOT_READABLE = ("path_not_allowed", "folder_not_found")
 
 
@@ -52,18 +49,25 @@ def index(
                 raise typer.BadParameter(f"{place} is no folder; only folders can be synced.")
     if poll and not watch:
         raise typer.BadParameter("--poll says how to watch: give it with --watch.")
-    api = client(url)
+    api = patient_client(url)
 
     def run(chosen: Sequence[str | Path]) -> bool:
-        jobs = [
-            job
-            for place in chosen
-            for job in _start(api, str(place), tag or [], collection, sync=sync or watch)
-        ]
-        ended = follow_jobs(api, [job["id"] for job in jobs], quiet=json)
+        left_out: list[LeftOut] = []
+        try:
+            jobs = [
+                job
+                for place in chosen
+                for job in _start(
+                    api, str(place), tag or [], collection, sync=sync or watch, leave_out=left_out.append
+                )
+            ]
+            ended = follow_jobs(api, [job["id"] for job in jobs], quiet=json)
+        finally:
+            for file in left_out:
+                print_left_out(file)
         if json:
             print_json(ended)
-        return all(job["state"] == "succeeded" for job in ended)
+        return not left_out and all(job["state"] == "succeeded" for job in ended)
 
     if watch:
         with suppress(KeyboardInterrupt):
@@ -73,7 +77,13 @@ def index(
 
 
 def _start(
-    api: ApiClient, place: str, tags: Sequence[str], collection: str | None, *, sync: bool
+    api: ApiClient,
+    place: str,
+    tags: Sequence[str],
+    collection: str | None,
+    *,
+    sync: bool,
+    leave_out: Callable[[LeftOut], None],
 ) -> Iterator[Any]:
     source = source_of(place)
     if source is not None:
@@ -82,15 +92,30 @@ def _start(
     path = Path(place).resolve()
     if not path.exists():
         raise typer.BadParameter(f"There is no file or folder {place}.")
-    yield from start_jobs(api, path, tags, collection, sync=sync)
+    yield from start_jobs(api, path, tags, collection, sync=sync, leave_out=leave_out)
+
+
+def print_left_out(file: LeftOut) -> None:
+    """Say on standard error which file was not sent, and why."""
+    # A name may hold what looks like markup, and a path that is broken into lines is of no use.
+    Console(stderr=True, soft_wrap=True).print(
+        f"Not sent: {file.path}: {file.why}", style="yellow", markup=False, highlight=False
+    )
 
 
 def start_jobs(
-    api: ApiClient, path: Path, tags: Sequence[str], collection: str | None, *, sync: bool = False
+    api: ApiClient,
+    path: Path,
+    tags: Sequence[str],
+    collection: str | None,
+    *,
+    sync: bool = False,
+    leave_out: Callable[[LeftOut], None] = print_left_out,
 ) -> Iterator[Any]:
     """Jobs for one path: a folder source where the API allows it, else uploads.
 
-    Raises ApiFailure; a `sync` also where the API does not allow the folder.
+    `leave_out` is told of each file that cannot be uploaded. Raises ApiFailure; a `sync` also where the API
+    does not allow the folder.
     """
     if path.is_dir():
         source = {"kind": "folder", "path": str(path), "sync": sync}
@@ -104,11 +129,7 @@ def start_jobs(
                 raise ApiFailure(
                     error.code, f"{error} Only a folder that the API reads can be synced."
                 ) from error
-    files = _pictures_of(path)
-    while group := list(islice(files, FILES_PER_UPLOAD)):
-        unknown = _without_known(api, group, collection)
-        if unknown:
-            yield api.upload(unknown, {"collection": collection} if collection else {}, tags)
+    yield from Uploads(api, tags, collection, leave_out).jobs(_pictures_of(path))
 
 
 def _run_at_changes(run: Callable[[Sequence[Path]], bool], folders: Sequence[Path], *, poll: bool) -> None:
@@ -135,15 +156,3 @@ def _pictures_of(path: Path) -> Iterator[Path]:
         return
     for listed in FolderListing(path, recursive=True, roots=[path]).list(None):
         yield path_of(listed.ref.uri)
-
-
-def _without_known(api: ApiClient, files: Sequence[Path], collection: str | None) -> Sequence[Path]:
-    hashes = {path: sha256_of_file(path) for path in files}
-    body = {"sha256": list(hashes.values()), "collection": collection}
-    try:
-        known = api.post("/v1/images/known", body)["known"]
-    except ApiFailure as error:
-        if error.code != _NO_COLLECTION:
-            raise
-        return files  # the upload makes it
-    return [path for path, sha256 in hashes.items() if sha256 not in known]

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
-from sightline_local.client import DEFAULT_URL, ApiClient
+from sightline_local.client import DEFAULT_URL, ApiClient, ApiFailure
+from sightline_local.patient_client import PatientApiClient
 
 Url = Annotated[str, typer.Option("--url", envvar="SIGHTLINE_URL", help="Where the API is.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -26,6 +28,7 @@ __all__ = [
     "Url",
     "client",
     "filter_tree",
+    "patient_client",
 ]
 
 
@@ -42,3 +45,14 @@ def filter_tree(text: str | None) -> Any:
 def client(url: str) -> ApiClient:
     """A client with the key of SIGHTLINE_API_KEY, if there is one."""
     return ApiClient(url, os.environ.get("SIGHTLINE_API_KEY"))
+
+
+def patient_client(url: str) -> PatientApiClient:
+    """As `client`, and it says on standard error for how long it waits, and why."""
+    return PatientApiClient(url, os.environ.get("SIGHTLINE_API_KEY"), _print_wait)
+
+
+def _print_wait(failure: ApiFailure, wait_s: float) -> None:
+    Console(stderr=True).print(
+        f"{failure} Trying again in {wait_s:.0f} s.", style="yellow", markup=False, highlight=False
+    )

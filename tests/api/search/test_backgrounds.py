@@ -1,0 +1,37 @@
+"""Samples of collections: those of the collections searched last are kept, and no more."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sightline_api.search import backgrounds
+from sightline_api.search.backgrounds import Backgrounds
+
+VECTOR = np.array([1.0, 0.0], np.float32)
+
+
+class Sampled:
+    """An index of collections of a sample's size, which notes what was sampled."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def sample(self, collection: str, limit: int) -> NDArray[np.float32]:
+        self.taken.append(collection)
+        return np.tile(VECTOR, (limit, 1))
+
+    def count(self, collection: str) -> int:
+        return backgrounds.SAMPLE
+
+
+def test_the_samples_of_the_collections_searched_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backgrounds, "MOST", 2)
+    index: Any = Sampled()
+    kept = Backgrounds(index)
+
+    for collection in ("a", "b", "a", "c", "a", "b"):
+        assert kept.of(collection, VECTOR).sampled == backgrounds.SAMPLE
+
+    assert index.taken == ["a", "b", "c", "b"], "b was forgotten for c, and a was not"
