@@ -2,20 +2,26 @@
 
 import base64
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from celery import Celery
 from redis import Redis
 
+from sightline.errors import Unavailable
 from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
 from sightline.queue.duplicates import Duplicates
-from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
+from sightline.queue.jobs import BatchOutcome, Job, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Queue
 from sightline.queue.migrations import Migrations
+from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import FolderSource, PictureRef, RecordedSource, SourceKind
 from sightline.served import VersionsWritten
 from sightline.settings import Settings
@@ -26,9 +32,12 @@ from sightline_embedder.planning import Planner
 from sightline_embedder.recovery import rebuild_queue
 from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources.opening import SourceOpener
+from sightline_embedder.steps import Step
 from sightline_embedder.syncing import FolderSync
 
 IN_FLIGHT = 3
+LEASE_S = 30.0
+WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ def job_id(ledger: Ledger, folder: Path) -> str:
     return ledger.create(JobRequest(collection="images", source=source)).id
 
 
-def planner(ledger: Ledger, broker: Celery, folder: Path, **options: float) -> Planner:
+def planner(redis: Redis, ledger: Ledger, broker: Celery, folder: Path, **options: Any) -> Planner:
     media = FolderMediaStore(folder / ".media")
     settings = Settings(data_dir=folder / ".data", import_roots=[folder])
     # None of these jobs is a sync, a scan or a migration, which would ask Redis and the index.
@@ -54,14 +63,14 @@ def planner(ledger: Ledger, broker: Celery, folder: Path, **options: float) -> P
     return Planner(
         ledger,
         broker,
+        PlanningLeases(redis, LEASE_S),
         opener=SourceOpener.of(settings, ledger, media, Remotes.of(settings)),
         sync=sync,
         scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
         migrations=MigrationPlan(index, nowhere, batch_pictures=4),
-        portable=lambda *_: None,
         batch_pictures=4,
         batches_in_flight=IN_FLIGHT,
-        **options,
+        **({"portable": lambda *_: None} | options),
     )
 
 
@@ -85,7 +94,7 @@ def finish_batches(ledger: Ledger, job_id: str) -> None:
 def test_no_more_than_allowed_is_in_flight(
     ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
 ) -> None:
-    planner(ledger, broker, folder).plan(job_id)
+    planner(redis, ledger, broker, folder).plan(job_id)
 
     assert ledger.plan_state(job_id).in_flight == IN_FLIGHT
     assert [one["batch_id"] for one in reversed(messages(redis, Queue.INGEST))] == ["0", "1", "2"]
@@ -96,7 +105,7 @@ def test_no_more_than_allowed_is_in_flight(
 def test_planning_that_takes_long_goes_on_with_another_message(
     ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
 ) -> None:
-    planner(ledger, broker, folder, planning_s=0.0).plan(job_id)
+    planner(redis, ledger, broker, folder, planning_s=0.0, clock=lambda: 0.0).plan(job_id)
 
     assert ledger.plan_state(job_id).in_flight == 1
     assert messages(redis, Queue.PLAN) == [{"job_id": job_id}]
@@ -104,12 +113,12 @@ def test_planning_that_takes_long_goes_on_with_another_message(
 
 @pytest.mark.parametrize("same_planner", [True, False])
 def test_every_picture_is_planned_once_whoever_goes_on(
-    ledger: Ledger, broker: Celery, folder: Path, job_id: str, same_planner: bool
+    ledger: Ledger, redis: Redis, broker: Celery, folder: Path, job_id: str, same_planner: bool
 ) -> None:
-    one = planner(ledger, broker, folder)
+    one = planner(redis, ledger, broker, folder)
     seen: list[str] = []
     while not ledger.job(job_id).state.final:
-        (one if same_planner else planner(ledger, broker, folder)).plan(job_id)
+        (one if same_planner else planner(redis, ledger, broker, folder)).plan(job_id)
         for batch_id in ledger.pending_batches(job_id):
             batch = ledger.batch(job_id, batch_id)
             assert batch is not None
@@ -124,7 +133,7 @@ def test_every_picture_is_planned_once_whoever_goes_on(
 def test_next_step_is_asked_for_when_half_of_the_room_is_free(
     ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
 ) -> None:
-    one = planner(ledger, broker, folder)
+    one = planner(redis, ledger, broker, folder)
     one.plan(job_id)
     one.batch_ended(job_id)
     assert messages(redis, Queue.PLAN) == []
@@ -135,11 +144,11 @@ def test_next_step_is_asked_for_when_half_of_the_room_is_free(
 
 
 def test_folder_that_is_gone_fails_the_job_with_its_name(
-    ledger: Ledger, broker: Celery, folder: Path
+    ledger: Ledger, redis: Redis, broker: Celery, folder: Path
 ) -> None:
     gone = FolderSource(path=str(folder / "gone"))
     job_id = ledger.create(JobRequest(collection="images", source=gone)).id
-    planner(ledger, broker, folder).plan(job_id)
+    planner(redis, ledger, broker, folder).plan(job_id)
 
     job = ledger.job(job_id)
     assert job.state is JobState.FAILED
@@ -151,7 +160,7 @@ def test_folder_that_is_gone_fails_the_job_with_its_name(
 def test_queue_is_rebuilt_from_the_ledger_whatever_was_in_it(
     ledger: Ledger, broker: Celery, redis: Redis, folder: Path, job_id: str
 ) -> None:
-    planner(ledger, broker, folder).plan(job_id)
+    planner(redis, ledger, broker, folder).plan(job_id)
     ledger.set_outcome(job_id, "1", BatchOutcome(indexed=4, unchanged=0))
     redis.delete(Queue.INGEST.value)
     redis.hset("unacked", "tag", "a message that nobody acknowledged")
@@ -163,11 +172,84 @@ def test_queue_is_rebuilt_from_the_ledger_whatever_was_in_it(
     assert not redis.exists("unacked")
 
 
-def test_recorded_pictures_are_planned_in_their_order(ledger: Ledger, broker: Celery, folder: Path) -> None:
+def test_recorded_pictures_are_planned_in_their_order(
+    ledger: Ledger, redis: Redis, broker: Celery, folder: Path
+) -> None:
     refs = [PictureRef(kind=SourceKind.URL, uri=f"https://a/{number}") for number in range(9)]
     job_id = ledger.create(JobRequest(collection="images", source=RecordedSource(kind="urls")), refs).id
 
-    planner(ledger, broker, folder).plan(job_id)
+    planner(redis, ledger, broker, folder).plan(job_id)
 
     batches = [ledger.batch(job_id, batch_id) for batch_id in ledger.pending_batches(job_id)]
     assert [item.uri for batch in batches if batch for item in batch.items] == [ref.uri for ref in refs]
+
+
+class Archive:
+    """A source of 200 steps of which opening takes a while, so that two planners meet over it."""
+
+    def __init__(self) -> None:
+        self.opened = 0
+        self.is_opening, self.may_go_on = Event(), Event()
+
+    def steps(self, job: Job, cursor: str | None) -> Iterator[Step]:
+        self.opened += 1
+        self.is_opening.set()
+        assert self.may_go_on.wait(WITHIN_S)
+        ref = PictureRef(kind=SourceKind.URL, uri="https://a/b")
+        for number in range(int(cursor or 0), 200):
+            yield Step(str(number + 1), [ref])
+
+
+def test_two_planners_do_not_open_the_same_source(
+    ledger: Ledger, redis: Redis, broker: Celery, folder: Path, job_id: str
+) -> None:
+    archive = Archive()
+    one, other = (planner(redis, ledger, broker, folder, portable=archive.steps) for _ in range(2))
+    with ThreadPoolExecutor(1) as pool:
+        planning = pool.submit(one.plan, job_id)
+        assert archive.is_opening.wait(WITHIN_S)
+        other.plan(job_id)
+        assert messages(redis, Queue.PLAN) == []
+        archive.may_go_on.set()
+        planning.result()
+
+    assert archive.opened == 1
+    assert messages(redis, Queue.PLAN) == [{"job_id": job_id}], "what it was asked for is not forgotten"
+
+
+def test_a_planner_that_fails_lets_others_plan(
+    ledger: Ledger, redis: Redis, broker: Celery, folder: Path, job_id: str
+) -> None:
+    def away(*_: Any) -> Iterator[Step]:
+        raise Unavailable("the index", "it is away")
+
+    with pytest.raises(Unavailable):
+        planner(redis, ledger, broker, folder, portable=away).plan(job_id)
+    planner(redis, ledger, broker, folder).plan(job_id)
+
+    assert ledger.plan_state(job_id).in_flight == IN_FLIGHT
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_embedders_that_take_turns_do_not_do_everything_again_and_again(
+    ledger: Ledger, redis: Redis, broker: Celery, folder: Path, job_id: str
+) -> None:
+    clock, steps = Clock(), 500
+
+    def scan(job: Job, cursor: str | None) -> Iterator[Step]:
+        clock.now += int(cursor or 0)  # A second for each step that another embedder did.
+        for number in range(int(cursor or 0), steps):
+            clock.now += 1
+            yield Step(str(number + 1), unchanged=1)
+
+    while not ledger.job(job_id).state.final:
+        planner(redis, ledger, broker, folder, portable=scan, clock=clock).plan(job_id)
+
+    assert ledger.job(job_id).counts.unchanged == steps
+    assert clock.now < 4 * steps

@@ -22,6 +22,7 @@ from sightline.queue.deletions import Deletions
 from sightline.queue.duplicates import Duplicates
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migrations
+from sightline.queue.planning import PlanningLeases
 from sightline.served import ServedCollections, VersionsWritten
 from sightline.settings import Settings
 from sightline.writing import PointWriter
@@ -72,6 +73,7 @@ class Embedder:
         return Planner(
             self.ledger,
             self.broker,
+            self.planning_leases,
             opener=SourceOpener.of(self.settings, self.ledger, self.media, self.remotes),
             sync=FolderSync(self.redis, self.index, self._writer, self.media, batch_pictures=batch_pictures),
             scan=DuplicateScan(self.index, Duplicates(self.redis, self._retention)),
@@ -80,6 +82,12 @@ class Embedder:
             batch_pictures=batch_pictures,
             batches_in_flight=self.settings.batches_in_flight,
         )
+
+    @property
+    def planning_leases(self) -> PlanningLeases:
+        """What keeps two planners off one job."""
+        # It has run out when the message of a planner that died is delivered again.
+        return PlanningLeases(self.redis, lease_s=self.settings.visibility_timeout_s / 2)
 
     def _export(self) -> CollectionExport:
         return CollectionExport(
@@ -108,6 +116,7 @@ class Embedder:
             Deletions(self.redis, self._retention),
             ImportIntents(self.redis, self._retention),
             self.migrations,
+            self._writer,
             self._places,
             opener.open,
             self.settings.min_free_bytes,

@@ -1,7 +1,6 @@
 """The end of a batch: points get what they lack, and say what became of the items."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 
 from sightline.errors import ImageNotFound
 from sightline.identity import point_id, source_key
@@ -9,7 +8,7 @@ from sightline.index import StoredPoint, VectorIndex
 from sightline.media import MediaStore
 from sightline.payload import FirstIndexed, Source
 from sightline.queue.deletions import Deletions
-from sightline.queue.jobs import BatchOutcome, Failure, Job, made_at_of
+from sightline.queue.jobs import BatchOutcome, Failure, Job
 from sightline.queue.sources import Item
 from sightline.writing import PointWriter
 from sightline_embedder.errors import PointsGone
@@ -35,18 +34,14 @@ class BatchCompleter:
         """
         collection = job.request.collection
         ids = list({one.point_id for one in read})
-        stored = self._index.retrieve(collection, ids)
-        gone = set(ids) - stored.keys()
-        gone |= self._add_sources(collection, read, stored)
-        if job.request.on_duplicate == "update":
-            gone |= self._update(job, read, stored)
         uploads = [point_id(one.item.sha256) for one in failures if one.item.sha256]
-        deleted = self._deleted(job, ids + uploads)
-        self._take_back(collection, read, deleted)
-        gone -= deleted
-        if gone:
-            raise PointsGone(len(gone))
-        kept = [one for one in read if one.point_id not in deleted]
+        times = self._deletions.times(collection, ids + uploads)
+        deleted = {one for one, at in times.items() if at > job.created_at}
+        stored = self._stored(job, ids, times.keys() - deleted)
+        withdrawn = {one for one in deleted.intersection(ids) if not _is_of_another(stored.get(one), job)}
+        self._take_back(collection, withdrawn, stored)
+        kept = [one for one in read if one.point_id not in withdrawn]
+        self._complete(job, kept, stored)
         # An upload whose stored copy was deleted with its picture did not fail.
         failed = [one for one in failures if not (one.item.sha256 and point_id(one.item.sha256) in deleted)]
         # A set: one file uploaded twice under one name is one new picture.
@@ -58,22 +53,49 @@ class BatchCompleter:
             failures=tuple(failed),
         )
 
-    def _deleted(self, job: Job, ids: Sequence[str]) -> set[str]:
-        """What was deleted while it came in, but not what a later job has brought back since."""
+    def _stored(self, job: Job, ids: Sequence[str], deleted_before: set[str]) -> Mapping[str, StoredPoint]:
+        """The points as they are; those that were deleted before this job was made are back by it.
+
+        Their deletion is over, so that no older job takes them back from under this one. One may just have:
+        they are read again afterwards, and missed then.
+        """
         collection = job.request.collection
-        times = self._deletions.times(collection, ids)
-        deleted = {one for one, at in times.items() if at > job.created_at}
-        back = self._index.retrieve(collection, list(deleted)) if deleted else {}
-        return {one for one in deleted if one not in back or not _is_later(back[one], times[one])}
+        stored = self._index.retrieve(collection, ids)
+        if back := sorted(deleted_before & stored.keys()):
+            self._deletions.forget_until(collection, back, job.created_at)
+            stored = self._index.retrieve(collection, ids)
+        return stored
+
+    def _take_back(self, collection: str, ids: set[str], stored: Mapping[str, StoredPoint]) -> None:
+        """Delete again what somebody deleted while this job brought it in.
+
+        An original stays: whoever sent the same bytes since waits for it, and nobody can tell its copy from
+        ours. Without a point it is shown to nobody, and it goes with the next deletion of its picture.
+        """
+        for one in ids:
+            self._media.delete_thumbnail(collection, one)
+        if ours := sorted(ids & stored.keys()):
+            self._writer.delete(collection, ours)
+
+    def _complete(self, job: Job, read: Sequence[ReadPicture], stored: Mapping[str, StoredPoint]) -> None:
+        """Give points the sources they lack, and what the job brings; raises PointsGone."""
+        gone = {one.point_id for one in read} - stored.keys()
+        gone |= self._add_sources(job.request.collection, read, stored)
+        if job.request.on_duplicate == "update":
+            gone |= self._update(job, read, stored)
+        if gone:
+            raise PointsGone(len(gone))
 
     def _add_sources(
         self, collection: str, read: Sequence[ReadPicture], stored: Mapping[str, StoredPoint]
     ) -> set[str]:
         """Add the sources that points lack; the ids of points that went with their last one meanwhile."""
+        # The live version tells nothing of its twin, which a batch that broke off may have left out.
+        all_of_them = self._writer.has_twin(collection)
         missing: dict[str, dict[str, Source]] = {}
         for one in read:
             key = source_key(one.source.uri)
-            if one.point_id in stored and key not in stored[one.point_id].payload.sources:
+            if one.point_id in stored and (all_of_them or key not in stored[one.point_id].payload.sources):
                 missing.setdefault(one.point_id, {})[key] = one.source
         if not missing:
             return set()
@@ -96,24 +118,19 @@ class BatchCompleter:
                     gone.add(one.point_id)
         return gone
 
-    def _take_back(self, collection: str, read: Sequence[ReadPicture], deleted: set[str]) -> None:
-        """Delete again what somebody deleted while it came in."""
-        if deleted:
-            self._writer.delete(collection, list(deleted))
-        for one in read:
-            if one.point_id in deleted:
-                self._media.delete(collection, one.point_id, one.sha256)
-
 
 def tags_of(job: Job, item: Item) -> tuple[str, ...]:
     """The tags of a job and of one of its items, each once."""
     return tuple(dict.fromkeys((*job.request.tags, *item.tags)))
 
 
-def _is_later(stored: StoredPoint, moment: datetime) -> bool:
-    """Whether the job that made a point was made after a moment; what was imported may be older."""
-    made_at = made_at_of(stored.payload.first_indexed.job)
-    return made_at is not None and made_at > moment
+def _is_of_another(stored: StoredPoint | None, job: Job) -> bool:
+    """Whether a point is there that this job did not make, and so may not take back.
+
+    Somebody may have brought it in since; whether it is older than the deletion that it survived cannot be
+    told from what an import brought.
+    """
+    return stored is not None and stored.payload.first_indexed.job != job.id
 
 
 def _made_by(stored: StoredPoint, job: Job, read: ReadPicture) -> bool:

@@ -19,6 +19,13 @@ class DestinationsChanged(SightlineError):
         super().__init__(f"A migration of collection '{collection}' began meanwhile; the batch is run again.")
 
 
+class PlannedElsewhere(SightlineError):
+    """Another embedder has planned on while this one was held up, and must not be interfered with."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} was planned on by another embedder meanwhile.")
+
+
 class PointsGone(SightlineError):
     """Points were removed while a batch wrote to them: the batch is to be run again."""
 

@@ -1,6 +1,6 @@
 """The pipeline: a batch of references becomes points, and every one of them gets an outcome."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -58,6 +58,7 @@ class BatchIndexer:
         self._destinations = destinations
         self._index = index
         self._media = media
+        self._deletions = deletions
         self._completer = BatchCompleter(index, writer, media, deletions)
         self._recorder = recorder
 
@@ -109,12 +110,19 @@ class BatchIndexer:
             self._telemetry.tracer.passed(Stage.DECODE.value, decoding[0].read_at_ns, facts)
         if new:
             live, *twins = destinations
-            self._insert(job, list(new.values()), live)
+            self._insert(job, self._wanted(job, new), live)
             for place, twin in enumerate(twins):
                 self._insert_beside(list(new.values()), live, twin, place)
         return failed
 
+    def _wanted(self, job: Job, new: Mapping[str, _New]) -> Sequence[_New]:
+        """Those that nobody deleted since the job was made: they do not come back even for a moment."""
+        deleted = self._deletions.since(job.request.collection, list(new), job.created_at)
+        return [one for point_id, one in new.items() if point_id not in deleted]
+
     def _insert(self, job: Job, new: Sequence[_New], live: Destination) -> None:
+        if not new:
+            return
         collection = job.request.collection
         vectors = self._encoded(live.model, [one.decoded.views for one in new])
         with self._telemetry.stage(Stage.THUMBNAIL, len(new)):

@@ -1,10 +1,9 @@
 """Planning: list a job's source lazily, and keep a bounded number of its batches in flight."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from threading import Lock
 
 import structlog
 from celery import Celery
@@ -14,10 +13,12 @@ from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, JobError, PlanState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob
+from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import DuplicatesSource, Item, MigrationSource
 from sightline_embedder.duplicates.scan import DuplicateScan
-from sightline_embedder.errors import SourceError
+from sightline_embedder.errors import PlannedElsewhere, SourceError
 from sightline_embedder.migrating.plan import MigrationPlan
+from sightline_embedder.open_steps import OpenSteps
 from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
 from sightline_embedder.portable.jobs import PortableSteps
 from sightline_embedder.recording import follows_folder
@@ -28,7 +29,7 @@ from sightline_embedder.syncing import FolderSync
 _log = structlog.get_logger(__name__)
 
 PLANNING_S = 10.0
-"""Planning that takes longer goes on with another message: a message must end before it is sent again."""
+"""Planning that takes longer goes on with another message, so that others get their turn."""
 
 
 class Planner:
@@ -42,6 +43,7 @@ class Planner:
         self,
         ledger: Ledger,
         broker: Celery,
+        leases: PlanningLeases,
         *,
         opener: SourceOpener,
         sync: FolderSync,
@@ -52,9 +54,11 @@ class Planner:
         batches_in_flight: int,
         planning_s: float = PLANNING_S,
         full_disk_patience_s: float = FULL_DISK_PATIENCE_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._broker = broker
+        self._leases = leases
         self._opener = opener
         self._sync = sync
         self._scan = scan
@@ -64,35 +68,22 @@ class Planner:
         self._batches_in_flight = batches_in_flight
         self._planning_s = planning_s
         self._patience = Patience(full_disk_patience_s)
-        self._kept: dict[str, tuple[str | None, Iterator[Step]]] = {}
-        self._lock = Lock()
+        self._clock = clock
+        self._open_steps = OpenSteps()
 
     def plan(self, job_id: str) -> None:
-        """Plan and send batches while there is room. Doing it twice does no harm."""
+        """Plan and send batches while there is room, unless somebody does so now, who looks again then.
+
+        Doing it twice does no harm.
+        """
         self._drop_steps_of_ended_jobs()
-        try:
-            state = self._ledger.plan_state(job_id)
-        except JobNotFound:
-            _log.warning("job_record_gone", job_id=job_id)
-            return
-        if state.listed or state.final:
-            self._drop_steps(job_id)
-            return
-        try:
-            self._plan_while_room(job_id, state)
-        except SourceError as error:
-            _log.warning("source_failed", job_id=job_id, code=error.code, detail=error.detail)
-            self._ledger.end_listing(job_id, JobError(code=error.code, detail=error.detail))
-        except MigrationRefused as error:
-            # Paused or aborted at this moment: whoever resumes it sends another message.
-            _log.info("migration_held_up", job_id=job_id, detail=str(error))
-        except StorageFull as error:
-            # An archive is copied while it is listed.
-            if not self._patience.is_over(job_id):
-                raise
-            self._ledger.stop(job_id, JobError(code="storage_full", detail=str(error)))
-        else:
-            self._patience.renew(job_id)
+        with self._leases.held(job_id) as is_ours:
+            if not is_ours:
+                return
+            goes_on = self._plan(job_id)
+        # Only now, or whoever takes the message would be refused.
+        if self._leases.was_asked_for(job_id) or goes_on:
+            self._ask_for_planning(job_id)
 
     def batch_ended(self, job_id: str) -> None:
         """Ask for the next planning step once half of the room is free again."""
@@ -100,33 +91,83 @@ class Planner:
             state = self._ledger.plan_state(job_id)
         except JobNotFound:
             return
-        self._drop_steps_unless_next(job_id, state)
-        if not (state.final or state.listed) and state.in_flight <= self._batches_in_flight // 2:
+        if state.final or state.listed:
+            self._open_steps.drop(job_id)
+            return
+        self._open_steps.drop_unless_at(job_id, state.cursor)
+        if state.in_flight <= self._batches_in_flight // 2:
             send(self._broker, PlanJob(job_id=job_id, origin=state.origin))
 
-    def _plan_while_room(self, job_id: str, state: PlanState) -> None:
+    def _plan(self, job_id: str) -> bool:
+        """Plan alone; whether there is more to do at once."""
+        try:
+            state = self._ledger.plan_state(job_id)
+        except JobNotFound:
+            _log.warning("job_record_gone", job_id=job_id)
+            return False
+        if state.listed or state.final:
+            self._open_steps.drop(job_id)
+            return False
+        goes_on = False
+        try:
+            goes_on = self._plan_while_room(job_id, state)
+        except SourceError as error:
+            _log.warning("source_failed", job_id=job_id, code=error.code, detail=error.detail)
+            self._ledger.end_listing(job_id, JobError(code=error.code, detail=error.detail))
+        except MigrationRefused as error:
+            # Paused or aborted at this moment: whoever resumes it sends another message.
+            _log.info("migration_held_up", job_id=job_id, detail=str(error))
+        except PlannedElsewhere as error:
+            _log.info("planned_elsewhere", job_id=job_id, detail=str(error))
+        except StorageFull as error:
+            # An archive is copied while it is listed.
+            if not self._patience.is_over(job_id):
+                raise
+            self._ledger.stop(job_id, JobError(code="storage_full", detail=str(error)))
+        else:
+            self._patience.renew(job_id)
+        return goes_on
+
+    def _plan_while_room(self, job_id: str, state: PlanState) -> bool:
         source = self._ledger.job(job_id).request.source
-        steps = self._take_steps(job_id, state.cursor)
-        until = time.monotonic() + self._planning_s
+        began = self._clock()
+        until: float | None = None
+        steps = self._open_steps.take(job_id, state.cursor) or self._steps(job_id, state.cursor)
         while state.in_flight < self._batches_in_flight:
             if isinstance(source, MigrationSource) and self._migrations.is_held_up(source):
                 break
             step = next(steps, None)
+            until = self._end_of_turn(began) if until is None else until
             if step is None:
                 self._ledger.end_listing(job_id)
-                return
+                return False
             if step.alone and state.in_flight:
                 steps = chain([step], steps)
                 break
             following = self._plan_step(job_id, state, step)
             if following is None:
-                return  # The job has ended, or another planner was first.
+                return False  # The job has ended, or another planner was first.
             state = following
-            if time.monotonic() > until:
+            if self._clock() >= until:
                 break
-        with self._lock:
-            self._kept[job_id] = (state.cursor, steps)
-        if time.monotonic() > until:
+        self._open_steps.keep(job_id, state.cursor, steps)
+        return until is not None and self._clock() >= until
+
+    def _end_of_turn(self, began: float) -> float:
+        """When to let others plan, now that the first step is there.
+
+        A turn lasts at least as long as it took to get there: an archive may have been downloaded, or a scan
+        gone through again up to where another embedder was. Half of a job's time at most goes into that.
+        """
+        now = self._clock()
+        return now + max(self._planning_s, now - began)
+
+    def _ask_for_planning(self, job_id: str) -> None:
+        try:
+            state = self._ledger.plan_state(job_id)
+        except JobNotFound:
+            return
+        if not (state.final or state.listed):
             send(self._broker, PlanJob(job_id=job_id, origin=state.origin))
 
     def _plan_step(self, job_id: str, state: PlanState, step: Step) -> PlanState | None:
@@ -140,31 +181,14 @@ class Planner:
         following = self._ledger.plan_state(job_id)
         return None if following.final or following.cursor != step.cursor else following
 
-    def _drop_steps(self, job_id: str) -> None:
-        """Let go of what a job that was stopped keeps open, as an archive."""
-        with self._lock:
-            self._kept.pop(job_id, None)
-
-    def _drop_steps_unless_next(self, job_id: str, state: PlanState) -> None:
-        """Let go of steps where another embedder has planned on from another place, or to the end."""
-        with self._lock:
-            kept = self._kept.get(job_id)
-            if kept is not None and (state.final or state.listed or kept[0] != state.cursor):
-                del self._kept[job_id]
-
     def _drop_steps_of_ended_jobs(self) -> None:
         """Let go of what jobs kept open that have ended at other embedders."""
-        with self._lock:
-            held = set(self._kept)
+        held = self._open_steps.jobs()
         if held:
             for job_id in held - set(self._ledger.active()):
-                self._drop_steps(job_id)
+                self._open_steps.drop(job_id)
 
-    def _take_steps(self, job_id: str, cursor: str | None) -> Iterator[Step]:
-        with self._lock:
-            kept = self._kept.pop(job_id, None)
-        if kept is not None and kept[0] == cursor:
-            return kept[1]
+    def _steps(self, job_id: str, cursor: str | None) -> Iterator[Step]:
         job = self._ledger.job(job_id)
         if isinstance(job.request.source, DuplicatesSource):
             return self._scan.steps(job, job.request.source, cursor)

@@ -46,6 +46,7 @@ def _run(settings: Settings, telemetry: Telemetry) -> None:
     try:
         _await_services(settings, embedder.ledger, stopping)
         if settings.sole_embedder:
+            embedder.planning_leases.break_all(embedder.ledger.active())
             rebuild_queue(embedder.redis, broker, embedder.ledger, settings.batches_in_flight)
         embedder.reconciler().start(stopping)
         keep_leases(broker, settings.visibility_timeout_s)

@@ -23,6 +23,10 @@ class PointWriter:
         self._index = index
         self._versions = versions
 
+    def has_twin(self, collection: str) -> bool:
+        """Whether a migration keeps a second version now."""
+        return len(self._versions(collection)) > 1
+
     def add_sources(self, collection: str, sources: Mapping[str, Mapping[str, Source]]) -> None:
         """As VectorIndex does."""
         for version in self._live_and_twins(collection):

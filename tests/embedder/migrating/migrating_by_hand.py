@@ -23,6 +23,7 @@ from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import Batch, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migration, Migrations, MigrationState, new_id
+from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import FolderSource, Item, MigrationSource, SourceKind
 from sightline.served import VersionsWritten
 from sightline.settings import Precision, Settings
@@ -44,6 +45,7 @@ from sightline_embedder.stages import Telemetry
 from sightline_embedder.syncing import FolderSync
 
 COLLECTION = "images"
+LEASE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -91,17 +93,18 @@ class Building:
         self.registry = cast("ModelRegistry[EmbeddingModel]", self.models)
         self.remotes = Remotes.of(self.settings)
         self.reader = PictureReader.of(self.settings, self.media, self.remotes)
-        self.indexer = self._indexer()
+        self.indexer = self.batch_indexer()
         self.batches = self._batches()
         self.numbers = iter(range(10_000))
 
-    def _indexer(self) -> BatchIndexer:
+    def batch_indexer(self, index: Any = None) -> BatchIndexer:
+        index = index or self.index
         return BatchIndexer(
             reader=self.reader,
             decoder=self.decoder,
             destinations=Destinations(self.index, self.registry, self.migrations),
-            writer=self.writer,
-            index=self.index,
+            writer=PointWriter(index, VersionsWritten(self.migrations)),
+            index=index,
             media=self.media,
             deletions=Deletions(self.redis, timedelta(days=1)),
             recorder=FileRecorder(self.redis),
@@ -122,6 +125,7 @@ class Building:
         return Planner(
             self.ledger,
             self.broker,
+            PlanningLeases(self.redis, LEASE_S),
             opener=SourceOpener.of(self.settings, self.ledger, self.media, self.remotes),
             sync=FolderSync(self.redis, self.index, self.writer, self.media, batch_pictures=4),
             scan=DuplicateScan(self.index, Duplicates(self.redis, timedelta(days=1))),
@@ -131,7 +135,7 @@ class Building:
             batches_in_flight=2,
         )
 
-    def add(self, *, repeat: bool = False) -> None:
+    def add(self, indexer: BatchIndexer | None = None, *, repeat: bool = False) -> None:
         """Somebody brings a picture in."""
         number = next(self.numbers)
         path = self.photos / f"{number:04}.png"
@@ -141,7 +145,7 @@ class Building:
         job = self.ledger.create(JobRequest(collection=COLLECTION, source=source, tags=(f"tag-{number}",)))
         batch = Batch(id="0", items=(Item(number=0, kind=SourceKind.FOLDER, uri=path.as_uri()),))
         for _ in range(2 if repeat else 1):
-            assert not self.indexer.run(job, batch).failures
+            assert not (indexer or self.indexer).run(job, batch).failures
 
     def points(self, version: str) -> dict[str, Payload]:
         page = self.index.browse(version, sort="indexed_at", limit=1000, cursor=None, filter=None)
@@ -184,18 +188,25 @@ def finish(
         planner.plan(job_id)
         if building.ledger.job(job_id).state.final:
             return
-        for batch_id in building.ledger.pending_batches(job_id):
-            claim = building.ledger.claim(job_id, batch_id)
-            assert claim is not None
-            source = MigrationSource(migration=migration.id)
-            outcome = building.batches.run(building.ledger.job(job_id), source, claim.batch)
-            if chance is None or chance.random() < 0.7:
-                building.ledger.set_outcome(job_id, batch_id, outcome)
+        run_batches(building, migration, job_id, chance)
         if chance is not None:
             planner = building.planner() if chance.random() < 0.5 else planner
             if building.migrations.get(migration.id).state is MigrationState.BUILDING:
                 _meddle(building, migration, chance)
     raise AssertionError("the migration does not end")
+
+
+def run_batches(
+    building: Building, migration: Migration, job_id: str, chance: random.Random | None = None
+) -> None:
+    """Run the batches that are planned; with `chance` their embedders die before some outcomes are set."""
+    for batch_id in building.ledger.pending_batches(job_id):
+        claim = building.ledger.claim(job_id, batch_id)
+        assert claim is not None
+        source = MigrationSource(migration=migration.id)
+        outcome = building.batches.run(building.ledger.job(job_id), source, claim.batch)
+        if chance is None or chance.random() < 0.7:
+            building.ledger.set_outcome(job_id, batch_id, outcome)
 
 
 def _meddle(building: Building, migration: Migration, chance: random.Random) -> None:

@@ -27,6 +27,7 @@ from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import Failure, Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migrations
+from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import JobSource
 from sightline.served import VersionsWritten
 from sightline.settings import Settings
@@ -45,6 +46,7 @@ from sightline_embedder.sources.opening import SourceOpener
 from sightline_embedder.syncing import FolderSync
 
 DAY = timedelta(days=1)
+LEASE_S = 30.0
 NOON = datetime(2024, 5, 31, 12, 30, 15, 123456, UTC)
 WEBP = b"RIFF\x1e\x00\x00\x00WEBP a thumbnail of "
 
@@ -125,6 +127,7 @@ class Desk:
             self.deletions,
             ImportIntents(self.redis, DAY),
             self.migrations,
+            PointWriter(index, VersionsWritten(self.migrations)),
             self.places,
             opener.open,
             min_free_bytes=0,
@@ -136,6 +139,7 @@ class Desk:
         return Planner(
             ledger or self.ledger,
             self.broker,
+            PlanningLeases(self.redis, LEASE_S),
             opener=SourceOpener.of(settings, self.ledger, self.media, Remotes.of(settings)),
             sync=FolderSync(
                 self.redis,

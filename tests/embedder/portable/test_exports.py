@@ -13,9 +13,11 @@ from sightline.identity import sha256_of_file
 from sightline.index import CollectionSpec, Point
 from sightline.payload import INDEXED_FIELDS, FieldType
 from sightline.portable.manifest import read_manifest
-from sightline.queue.jobs import JobState
+from sightline.queue.jobs import Batch, Job, JobState
 from sightline.queue.sources import ExportTarget, PointsSource
 from sightline.settings import Precision, Quantization
+from sightline_embedder.errors import PlannedElsewhere
+from sightline_embedder.steps import Step
 
 MakePoints = Callable[[int], list[Point]]
 FIELDS = {**INDEXED_FIELDS, "metadata.price": FieldType.FLOAT}
@@ -125,6 +127,48 @@ def test_an_export_goes_on_after_a_death(desk: Any, make_points: MakePoints, ste
 
     ended = desk.ledger.job(job.id)
     assert (ended.state, ended.counts.unchanged) == (JobState.SUCCEEDED, 230)
+    assert desk.run("there", PointsSource(path=str(desk.root / "out"))).counts.indexed == 230
+
+
+class HeldUp:
+    """An index in which a reader is held up once, when it has read the first points."""
+
+    def __init__(self, index: Any, meanwhile: Callable[[], None]) -> None:
+        self._index, self._meanwhile = index, [meanwhile]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def scroll(self, *arguments: Any, **options: Any) -> Any:
+        points = self._index.scroll(*arguments, **options)
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return points
+
+
+def record(desk: Any, job: Job, step: Step) -> None:
+    batch = Batch(id=str(desk.ledger.plan_state(job.id).next_batch), items=())
+    assert desk.ledger.plan_batch(job.id, batch, step.cursor)
+
+
+def test_a_planner_that_was_held_up_spoils_nothing(desk: Any, make_points: MakePoints) -> None:
+    """So long that its lease ran out, and another has written the file that it is at."""
+    points = make_points(230)
+    desk.fill("here", points, FIELDS)
+    target = ExportTarget(path=str(desk.root / "out"))
+    job = desk.start("here", target)
+    others = desk.jobs().steps(job, None)
+
+    def another_goes_on() -> None:
+        desk.index.set_payload("here", min(point.id for point in points), {"tags": ["changed"]})
+        record(desk, job, next(others))
+
+    held_up = desk.jobs(HeldUp(desk.index, another_goes_on)).steps(job, None)
+    with pytest.raises(PlannedElsewhere):
+        next(held_up)
+    for step in others:
+        record(desk, job, step)
+
     assert desk.run("there", PointsSource(path=str(desk.root / "out"))).counts.indexed == 230
 
 

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,18 @@ from example_migration import example_migration
 
 from sightline.errors import FailureReason
 from sightline.identity import source_key
-from sightline.index import Point
-from sightline.payload import INDEXED_FIELDS
+from sightline.index import CollectionSpec, Point
+from sightline.payload import INDEXED_FIELDS, FirstIndexed
 from sightline.queue.jobs import Job, JobState
 from sightline.queue.migrations import MigrationState
 from sightline.queue.sources import ExportTarget, PointsSource
 
 MakePoints = Callable[[int], list[Point]]
 POINTS = 12
+
+
+class Died(BaseException):
+    """What a kill is to whoever is killed."""
 
 
 @pytest.fixture
@@ -207,6 +212,69 @@ def test_nothing_is_imported_beside_a_migration(desk: Any, export: Path) -> None
     desk.migrations.move(under_way.id, MigrationState.ABORTING)
     desk.migrations.move(under_way.id, MigrationState.ABORTED)
     assert imported(desk, export).counts.indexed == 1
+
+
+class MigratingMeanwhile:
+    """An index of which a collection begins to be migrated just before, or just after, points come in."""
+
+    def __init__(self, index: Any, begin: Callable[[], Any], *, after: bool) -> None:
+        self._index, self._begin, self._after = index, begin, after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._index, name)
+
+    def insert(self, collection: str, points: list[Point]) -> None:
+        if not self._after:
+            self._begin()
+        self._index.insert(collection, points)
+        if self._after:
+            self._begin()
+
+
+@pytest.mark.parametrize(("after", "dies"), [(False, False), (True, False), (True, True)])
+def test_an_import_that_a_migration_overtakes_leaves_nothing_in_one_version_alone(
+    desk: Any, export: Path, after: bool, dies: bool
+) -> None:
+    points = desk.points("here")
+    mine = sorted(points)[0]
+    manifest = desk.encoder.manifest
+    desk.fill("there", [], INDEXED_FIELDS)
+    spec = CollectionSpec("there.2", manifest.space, manifest.dimension, INDEXED_FIELDS)
+    desk.index.ensure_collection(spec)
+
+    def begin() -> None:
+        old = desk.index.collection("there").version
+        desk.migrations.start(example_migration(collection="there", old=old, new="there.2"))
+        made = points[mine].payload.model_copy(update={"first_indexed": FirstIndexed(job="mine", source="m")})
+        come_in = [Point(mine, points[mine].vector, made)]
+        if after:  # What is there is the import's, and was carried over already.
+            come_in = [Point(one, point.vector, point.payload) for one, point in points.items()]
+        for version in (old, "there.2"):
+            desk.index.insert(version, come_in)
+        if dies:
+            raise Died
+
+    job = desk.start("there", PointsSource(path=str(export)))
+    index = MigratingMeanwhile(desk.index, begin, after=after)
+    with suppress(Died):
+        desk.planner(jobs=desk.jobs(index)).plan(job.id)
+    desk.planner().plan(job.id)
+
+    assert code(desk.ledger.job(job.id)) == "migration_under_way"
+    for version in ("there", "there.2"):
+        assert set(desk.points(version)) == (set() if after else {mine})
+    desk.index.drop_collection("there.2")
+
+
+def test_what_an_import_brings_back_is_deleted_no_more(desk: Any, export: Path) -> None:
+    (back, gone, *_) = sorted(desk.points("here"))
+    desk.deletions.record("there", [back])
+    job = desk.start("there", PointsSource(path=str(export)))
+    desk.deletions.record("there", [gone])
+    desk.planner().plan(job.id)
+
+    assert set(desk.points("there")) == set(desk.points("here")) - {gone}
+    assert desk.deletions.times("there", [back, gone]).keys() == {gone}, "no older job takes it back"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from redis import Redis
 from sightline.decoder import PictureDecoder
 from sightline.encoder import Encoder
 from sightline.encoder.registry import ModelRegistry
-from sightline.file_uri import path_of
+from sightline.file_uri import is_file_uri, path_of
 from sightline.index import StoredPoint, VectorIndex
 from sightline.media import FolderMediaStore
 from sightline.queue.deletions import Deletions
@@ -22,6 +22,7 @@ from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migrations
+from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import FolderSource, Item
 from sightline.served import VersionsWritten
 from sightline.settings import Settings
@@ -42,6 +43,7 @@ from sightline_embedder.stages import Telemetry
 from sightline_embedder.syncing import FolderSync
 
 BATCH_PICTURES = 3
+LEASE_S = 30.0
 COLLECTION = "images"
 
 
@@ -52,7 +54,7 @@ class CountingReader(PictureReader):
     happenings: dict[str, Callable[[], None]]
 
     def read(self, collection: str, item: Item) -> RawPicture:
-        name = path_of(item.uri).name
+        name = path_of(item.uri).name if is_file_uri(item.uri) else item.uri
         self.opened.append(name)
         if name in self.happenings:
             self.happenings[name]()
@@ -99,6 +101,7 @@ class Embedder:
         return Planner(
             self.ledger,
             self.broker,
+            PlanningLeases(self.redis, LEASE_S),
             opener=SourceOpener.of(self.settings, self.ledger, self.media, Remotes.of(self.settings)),
             sync=FolderSync(self.redis, self.index, self.writer(), self.media, batch_pictures=BATCH_PICTURES),
             scan=DuplicateScan(self.index, Duplicates(self.redis, timedelta(days=1))),

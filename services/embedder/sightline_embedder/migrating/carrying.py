@@ -37,12 +37,13 @@ def carried(
     return Point(point.id, vector, point.payload.model_copy(update=changed))
 
 
-def settle(index: VectorIndex, live: str, twin: str, ids: Sequence[str]) -> None:
+def settle(index: VectorIndex, live: str, twin: str, ids: Sequence[str]) -> set[str]:
     """Have points of `twin` say what those of `live` say, and be gone where those are; missing ones stay so.
 
     Others change both at the same time, each in its turn: so it is looked at again until nothing differs.
-    Raises PointsGone where that has no end.
+    Returns the ids of those that it changed. Raises PointsGone where that has no end.
     """
+    changed: set[str] = set()
     for _ in range(_MOST_ROUNDS):
         said, held = index.retrieve(live, ids), index.retrieve(twin, ids)
         gone = sorted(held.keys() - said.keys())
@@ -50,7 +51,8 @@ def settle(index: VectorIndex, live: str, twin: str, ids: Sequence[str]) -> None
             one for one in held.keys() & said.keys() if differs(said[one].payload, held[one].payload)
         ]
         if not gone and not differing:
-            return
+            return changed
+        changed |= {*gone, *differing}
         index.delete(twin, gone)
         for point_id in differing:
             _align(index, twin, point_id, said[point_id].payload, held[point_id].payload)

@@ -5,10 +5,22 @@
     extra   points of the new version that the live one has not are deleted
 
 Pictures that come in meanwhile go into both versions, and changes too. Comparing begins again until it finds
-nothing: then both hold the same, whatever a crash or a slow writer left out, and the migration is ready.
+nothing that was there when it first began: then the migration is ready.
+
+What came in since then does not count, though it is made up for in the same way. There is always some of it
+while pictures come in, between its two versions. No other round has to look for it:
+
+- What a round finds is in both versions before it ends, whoever made it: differences are settled at once, and
+  the next phase waits for the batches of what was missing. A wrong clock makes more or fewer rounds, no more.
+- What a round cannot find, because it was made behind its back, has a writer who makes the other half. One
+  who knows of the migration writes both; one who began before it asks after its write (DestinationsChanged,
+  PointWriter). If it dies between the two, its batch has no outcome, and is run again by one who knows.
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Self
 
 from sightline.index import StoredPoint, VectorIndex
 from sightline.queue.jobs import Job
@@ -21,6 +33,37 @@ _COPY, _COMPARE, _EXTRA, _DONE = "copy", "compare", "extra", "done"
 _END = "-"
 """No cursor of the index."""
 _COMPARED_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place in the plan: `found` counts in this round, `position` is a cursor of the index.
+
+    `since` is when comparing first began; later points do not count.
+    """
+
+    phase: str = _COPY
+    since: datetime | None = None
+    found: int = 0
+    position: str | None = None
+
+    @classmethod
+    def read(cls, cursor: str | None) -> Self:
+        """The place of a cursor."""
+        if cursor is None:
+            return cls()
+        phase, since, found, position = cursor.split(" ", 3)
+        return cls(phase, datetime.fromisoformat(since) if since else None, int(found), position or None)
+
+    @property
+    def cursor(self) -> str:
+        """What `read` reads."""
+        since = self.since.isoformat() if self.since else ""
+        return f"{self.phase} {since} {self.found} {self.position or ''}"
+
+    def counts(self, point: StoredPoint) -> bool:
+        """Whether a point was there when comparing began."""
+        return self.since is None or point.payload.indexed_at <= self.since
 
 
 class MigrationPlan:
@@ -40,56 +83,55 @@ class MigrationPlan:
         migration = self._migrations.get(source.migration)
         if migration.state is not MigrationState.BUILDING:
             return  # It was found ready before a crash, or is on its way out.
-        phase, found, position = _read_cursor(after)
-        if phase == _COPY:
-            yield from self._copy(migration, position)
-            yield Step(_cursor(_COMPARE), alone=True)
-            phase, found, position = _COMPARE, 0, None
-        while phase != _DONE:
-            if phase == _COMPARE:
-                found = yield from self._compare(migration, found, position)
+        place = _Place.read(after)
+        if place.phase == _COPY:
+            yield from self._copy(migration, place)
+            place = _Place(_COMPARE, datetime.now(UTC))
+            yield Step(place.cursor, alone=True)
+        while place.phase != _DONE:
+            if place.phase == _COMPARE:
+                place = yield from self._compare(migration, place)
                 # Points that are missing are being made: what is extra is looked for without them.
-                yield Step(_cursor(_EXTRA, found), alone=True)
-                position = None
-            found = yield from self._extra(migration, found, position)
-            if found:
-                yield Step(_cursor(_COMPARE), alone=True)
-                phase, found, position = _COMPARE, 0, None
-            else:
+                yield Step(place.cursor, alone=True)
+            place = yield from self._extra(migration, place)
+            if place.phase == _DONE:
                 self._migrations.move(migration.id, MigrationState.READY, job=job.id)
-                yield Step(_cursor(_DONE))
-                phase = _DONE
+            yield Step(place.cursor, alone=place.phase == _COMPARE)
 
-    def _copy(self, migration: Migration, cursor: str | None) -> Iterator[Step]:
-        for points, following in self._pages(migration.old, cursor, self._batch_pictures):
+    def _copy(self, migration: Migration, place: _Place) -> Iterator[Step]:
+        for points, following in self._pages(migration.old, place.position, self._batch_pictures):
             held = self._index.retrieve(migration.new, [point.id for point in points])
             refs = [_ref(point) for point in points if point.id not in held]
-            yield Step(_cursor(_COPY, 0, following or _END), refs, unchanged=len(points) - len(refs))
+            cursor = replace(place, position=following or _END).cursor
+            yield Step(cursor, refs, unchanged=len(points) - len(refs))
 
-    def _compare(self, migration: Migration, found: int, cursor: str | None) -> Generator[Step, None, int]:
-        """Find points that the new version lacks or has otherwise; how many."""
+    def _compare(self, migration: Migration, place: _Place) -> Generator[Step, None, _Place]:
+        """Find points that the new version lacks or has otherwise; where to go on."""
         lost = self._migrations.lost(migration.id)
-        for points, following in self._pages(migration.old, cursor, _COMPARED_AT_ONCE):
+        for points, following in self._pages(migration.old, place.position, _COMPARED_AT_ONCE):
             held = self._index.retrieve(migration.new, [point.id for point in points])
             missing = [point for point in points if point.id not in held and point.id not in lost]
             unlike = [one for one in points if one.id in held and differs(one.payload, held[one.id].payload)]
-            if unlike:
-                settle(self._index, migration.old, migration.new, [point.id for point in unlike])
-            found += len(missing) + len(unlike)
-            refs = [_ref(point) for point in missing]
-            yield Step(_cursor(_COMPARE, found, following or _END), refs)
-        return found
+            # Somebody may have been between two writes, and is done.
+            settled = self._settle(migration, [point.id for point in unlike])
+            odd = [*missing, *(one for one in unlike if one.id in settled)]
+            found = place.found + sum(place.counts(point) for point in odd)
+            place = replace(place, found=found, position=following or _END)
+            yield Step(place.cursor, [_ref(point) for point in missing])
+        return _Place(_EXTRA, place.since, place.found)
 
-    def _extra(self, migration: Migration, found: int, cursor: str | None) -> Generator[Step, None, int]:
-        """Delete points that only the new version has; how many."""
-        for points, following in self._pages(migration.new, cursor, _COMPARED_AT_ONCE):
-            ids = [point.id for point in points]
-            extra = sorted(set(ids) - self._index.retrieve(migration.old, ids).keys())
-            if extra:
-                settle(self._index, migration.old, migration.new, extra)
-            found += len(extra)
-            yield Step(_cursor(_EXTRA, found, following or _END))
-        return found
+    def _extra(self, migration: Migration, place: _Place) -> Generator[Step, None, _Place]:
+        """Delete points that only the new version has; where to go on."""
+        for points, following in self._pages(migration.new, place.position, _COMPARED_AT_ONCE):
+            held = self._index.retrieve(migration.old, [point.id for point in points])
+            settled = self._settle(migration, [point.id for point in points if point.id not in held])
+            found = place.found + sum(place.counts(point) for point in points if point.id in settled)
+            place = replace(place, found=found, position=following or _END)
+            yield Step(place.cursor)
+        return _Place(_COMPARE if place.found else _DONE, place.since)
+
+    def _settle(self, migration: Migration, ids: Sequence[str]) -> set[str]:
+        return settle(self._index, migration.old, migration.new, ids) if ids else set()
 
     def _pages(
         self, version: str, cursor: str | None, limit: int
@@ -109,14 +151,3 @@ def _ref(point: StoredPoint) -> PictureRef:
     if source is None:
         return PictureRef(kind=SourceKind.UPLOAD, uri=f"sha256:{point.payload.sha256}", point_id=point.id)
     return PictureRef(kind=SourceKind(source.kind), uri=source.uri, point_id=point.id)
-
-
-def _cursor(phase: str, found: int = 0, position: str = "") -> str:
-    return f"{phase} {found} {position}"
-
-
-def _read_cursor(cursor: str | None) -> tuple[str, int, str | None]:
-    if cursor is None:
-        return _COPY, 0, None
-    phase, found, position = cursor.split(" ", 2)
-    return phase, int(found), position or None

@@ -23,7 +23,7 @@ from sightline.queue.jobs import Job
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import ExportTarget
 from sightline.roots import within_roots
-from sightline_embedder.errors import SourceError
+from sightline_embedder.errors import PlannedElsewhere, SourceError
 from sightline_embedder.portable.points_file import PointsWriter
 from sightline_embedder.steps import Step
 
@@ -77,7 +77,7 @@ class CollectionExport:
             _claim(folder, job.id)
         draft = self._draft(job, asked, folder, int(number))
         if draft is not None:
-            yield from self._files(job, folder, draft, last or None)
+            yield from self._files(job, folder, draft, after, last or None)
         yield Step(_DONE)
 
     def _folder(self, job: Job, asked: ExportTarget) -> Path:
@@ -110,42 +110,55 @@ class CollectionExport:
         except CollectionNotFound as error:
             raise SourceError("collection_not_found", str(error)) from error
 
-    def _files(self, job: Job, folder: Path, draft: ExportManifest, last: str | None) -> Iterator[Step]:
+    def _files(
+        self, job: Job, folder: Path, draft: ExportManifest, cursor: str | None, last: str | None
+    ) -> Iterator[Step]:
         while True:
             self._check_room(folder)
             name = f"points-{len(draft.files):05}.parquet"
-            written = self._write(job.request.collection, folder, name, draft, last)
-            if written is None:
-                break
-            file, last = written
-            draft = draft.with_files((*draft.files, file))
+            with AtomicFile(_SERVICE, folder / _UNFINISHED) as file:
+                written = self._write(file, name, draft, last)
+                if written is None:
+                    break
+                self._check_turn(job, cursor)
+                file.finish(folder / name, durable=True)
+            made, last = written
+            draft = draft.with_files((*draft.files, made))
             _write_manifest(folder, _DRAFT, draft)
-            yield Step(f"{len(draft.files)} {last}", unchanged=file.points)
-            if file.points < self._points_per_file:
+            cursor = f"{len(draft.files)} {last}"
+            yield Step(cursor, unchanged=made.points)
+            if made.points < self._points_per_file:
                 break
+        self._check_turn(job, cursor)
         _write_manifest(folder, MANIFEST, draft)
         with unavailable_when_failing(_SERVICE):
             (folder / _DRAFT).unlink(missing_ok=True)
             shutil.rmtree(folder / _UNFINISHED, ignore_errors=True)
 
+    def _check_turn(self, job: Job, cursor: str | None) -> None:
+        """Raise PlannedElsewhere for a planner that was held up, so long that another took its place.
+
+        The manifest of that one names what it wrote: nothing else may take the place of its files.
+        """
+        if self._ledger.plan_state(job.id).cursor != cursor:
+            raise PlannedElsewhere(job.id)
+
     def _write(
-        self, collection: str, folder: Path, name: str, draft: ExportManifest, after: str | None
+        self, file: AtomicFile, name: str, draft: ExportManifest, after: str | None
     ) -> tuple[PointsFile, str] | None:
-        """Write a file of points beyond an id: what it is, and its last id; None if there are none."""
+        """Write the points beyond an id into a file: what it is then, and its last id; None without any."""
         points = self._page(draft, after, min(_ROWS_PER_GROUP, self._points_per_file))
         if not points:
             return None
-        count = 0
-        with AtomicFile(_SERVICE, folder / _UNFINISHED) as file:
-            hashed = _HashedFile(file)
-            with PointsWriter(hashed, draft.dimension) as writer:
-                while points:
-                    writer.write(points, self._thumbnails(collection, points) if draft.thumbnails else {})
-                    count += len(points)
-                    after = points[-1].id
-                    left = min(_ROWS_PER_GROUP, self._points_per_file - count)
-                    points = self._page(draft, after, left) if left else ()
-            file.finish(folder / name, durable=True)
+        count, hashed = 0, _HashedFile(file)
+        with PointsWriter(hashed, draft.dimension) as writer:
+            while points:
+                thumbnails = self._thumbnails(draft.collection, points) if draft.thumbnails else {}
+                writer.write(points, thumbnails)
+                count += len(points)
+                after = points[-1].id
+                left = min(_ROWS_PER_GROUP, self._points_per_file - count)
+                points = self._page(draft, after, left) if left else ()
         assert after is not None
         made = PointsFile(name=name, points=count, bytes=hashed.size, sha256=hashed.digest.hexdigest())
         return made, after

@@ -1,6 +1,6 @@
 """An import of points that were made elsewhere: they are checked and inserted, and nothing is encoded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from sightline.errors import BadRequest, SpaceMismatch
 from sightline.index import VectorIndex
@@ -12,6 +12,7 @@ from sightline.queue.jobs import Job
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migrations
 from sightline.queue.sources import PointsSource
+from sightline.writing import PointWriter
 from sightline_embedder.errors import SourceError
 from sightline_embedder.portable.intents import ImportIntents
 from sightline_embedder.portable.pages import PointsPage, PointsReader
@@ -37,6 +38,7 @@ class PointsImport:
         deletions: Deletions,
         intents: ImportIntents,
         migrations: Migrations,
+        writer: PointWriter,
         places: PortablePlaces,
         open_reader: OpenReader,
         min_free_bytes: int,
@@ -47,6 +49,7 @@ class PointsImport:
         self._deletions = deletions
         self._intents = intents
         self._migrations = migrations
+        self._writer = writer
         self._places = places
         self._open_reader = open_reader
         self._min_free_bytes = min_free_bytes
@@ -65,7 +68,7 @@ class PointsImport:
             # While it rested the collection may have been migrated.
             self._ensure_collection(job, reader)
             for page in reader.pages(after):
-                self._check_version(job.request.collection)
+                self._check_version(job, page)
                 self._keep(asked)
                 yield self._taken_in(job, page)
             self._intents.forget(job.id)
@@ -86,13 +89,26 @@ class PointsImport:
         except BadRequest as error:
             raise SourceError("import_unfit", str(error)) from error
 
-    def _check_version(self, collection: str) -> None:
+    def _check_version(self, job: Job, page: PointsPage) -> None:
+        """Raise `migration_under_way` where there is one, with nothing left of the page."""
+        collection = job.request.collection
         if migration := self._migrations.of(collection):
+            self._withdraw(job, page)
             detail = (
                 f"Collection '{collection}' is being migrated ({migration.id}), and points are imported with "
                 f"a vector of one model. Finish or abort that, and import again: what came in stays."
             )
             raise SourceError("migration_under_way", detail)
+
+    def _withdraw(self, job: Job, page: PointsPage) -> None:
+        """Delete what was inserted of a page, now or before a crash; points that others made stay."""
+        collection = job.request.collection
+        ours = {point.id: point.payload.first_indexed for point in reversed(page.points)}
+        noted = self._intents.noted(job.id, page.cursor) or set()
+        stored = self._index.retrieve(collection, sorted(noted))
+        came = [one for one, point in stored.items() if point.payload.first_indexed == ours.get(one)]
+        if came:
+            self._delete(collection, came)
 
     def _taken_in(self, job: Job, page: PointsPage) -> Step:
         collection = job.request.collection
@@ -112,6 +128,9 @@ class PointsImport:
         except SpaceMismatch as error:
             raise SourceError("space_mismatch", str(error)) from error
         gone = self._take_back(job, new)
+        # One that began after the last look may have passed these points already.
+        self._check_version(job, page)
+        self._deletions.forget_until(collection, sorted(new - gone), job.created_at)
         rows = len(page.points)
         canceled = len((deleted | gone) & points.keys())
         indexed = len(new - gone)
@@ -128,7 +147,10 @@ class PointsImport:
         collection = job.request.collection
         gone = self._deletions.since(collection, list(new), job.created_at)
         if gone:
-            self._index.delete(collection, list(gone))
-            for point_id in gone:
-                self._media.delete_thumbnail(collection, point_id)
+            self._delete(collection, sorted(gone))
         return gone
+
+    def _delete(self, collection: str, ids: Sequence[str]) -> None:
+        for point_id in ids:
+            self._media.delete_thumbnail(collection, point_id)
+        self._writer.delete(collection, ids)

@@ -8,18 +8,27 @@ from redis import Redis
 from sightline.queue.connection import redis_errors
 
 _SERVICE = "the record of deletions"
+_FORGET_UNTIL = """
+-- ARGV: a time in seconds, then ids
+for i = 2, #ARGV do
+  local at = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if at and tonumber(at) <= tonumber(ARGV[1]) then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
+"""
 
 
 class Deletions:
     """Point ids by the time of their deletion, kept as long as jobs are. Raises Unavailable.
 
     Whoever deletes records it first and deletes then; whoever inserts looks here afterwards and takes
-    back what it finds. In whatever order the two meet, the point is gone in the end.
+    back what it finds. In whatever order the two meet, the point is gone in the end. A job that was made
+    after a deletion ends it with its own insert: what older jobs bring is welcome again.
     """
 
     def __init__(self, redis: Redis, retention: timedelta) -> None:
         self._redis = redis
         self._retention_s = retention.total_seconds()
+        self._forget_until = redis.register_script(_FORGET_UNTIL)
 
     def record(self, collection: str, ids: Sequence[str]) -> None:
         """Note that points are being deleted now, by the clock of Redis."""
@@ -35,6 +44,11 @@ class Deletions:
         """Forget what was deleted from a collection, which is gone."""
         with redis_errors(_SERVICE):
             self._redis.delete(_key(collection))
+
+    def forget_until(self, collection: str, ids: Sequence[str], moment: datetime) -> None:
+        """Forget the deletions of `ids` up to `moment`: a job of that moment has brought them back."""
+        with redis_errors(_SERVICE):
+            self._forget_until(keys=[_key(collection)], args=[moment.timestamp(), *ids])
 
     def since(self, collection: str, ids: Sequence[str], moment: datetime) -> set[str]:
         """Those of `ids` that were deleted after `moment`."""

@@ -1,8 +1,7 @@
 """Jobs as the ledger records them: what was asked for, how far it is, what went wrong."""
 
-import re
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -14,7 +13,6 @@ from sightline.queue.sources import Item, JobSource
 from sightline.settings import CollectionName
 
 _TIME_DIGITS = 12
-_JOB_ID = re.compile(r"[0-9a-f]{24}")
 
 
 class JobState(StrEnum):
@@ -104,13 +102,6 @@ class Job(BaseModel):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-
-
-def made_at_of(job_id: str) -> datetime | None:
-    """When the job of an id was made, to the millisecond; None for what is no such id."""
-    if not _JOB_ID.fullmatch(job_id):
-        return None
-    return datetime.fromtimestamp(int(job_id[:_TIME_DIGITS], 16) / 1000, UTC)
 
 
 def new_job_id(now: datetime) -> str:

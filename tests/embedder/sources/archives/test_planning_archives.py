@@ -16,6 +16,7 @@ from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import BatchOutcome, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migrations
+from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import ArchiveSource, Item
 from sightline.served import VersionsWritten
 from sightline.settings import Settings
@@ -27,8 +28,12 @@ from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources.opening import SourceOpener
 from sightline_embedder.syncing import FolderSync
 
+LEASE_S = 30.0
 
-def planner(ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int = 4) -> Planner:
+
+def planner(
+    redis: Redis, ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int = 4
+) -> Planner:
     settings = Settings(data_dir=archives.folder / "data", import_roots=[archives.root], min_free_bytes=0)
     # None of these jobs is a sync, a scan or a migration, which would ask Redis and the index.
     index, nowhere = EdgeClient(archives.folder / "no-index"), Migrations(Redis())
@@ -37,6 +42,7 @@ def planner(ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: 
     return Planner(
         ledger,
         broker,
+        PlanningLeases(redis, LEASE_S),
         opener=SourceOpener.of(settings, ledger, archives.media, Remotes.of(settings)),
         sync=sync,
         scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
@@ -64,16 +70,16 @@ def take_batches(ledger: Ledger, job_id: str) -> list[Item]:
 
 @pytest.mark.parametrize("form", ["zip", "tar", "tar.gz"])
 def test_planners_that_come_and_go_plan_every_picture_once(
-    ledger: Ledger, broker: Celery, archives: Archives, form: str
+    ledger: Ledger, redis: Redis, broker: Celery, archives: Archives, form: str
 ) -> None:
     files = {f"{number:02}.jpg": jpeg(number) for number in range(23)}
     files |= {f"{number:02}.json": b'{"number": %d}' % number for number in range(23)}
     job_id = job_of(ledger, archives.add(FORMATS[form](dict(sorted(files.items())))))
-    kept = planner(ledger, broker, archives)
+    kept = planner(redis, ledger, broker, archives)
     items: list[Item] = []
     steps = 0
     while not ledger.job(job_id).state.final:
-        (kept if steps % 3 else planner(ledger, broker, archives)).plan(job_id)
+        (kept if steps % 3 else planner(redis, ledger, broker, archives)).plan(job_id)
         assert ledger.plan_state(job_id).in_flight <= 2
         items += take_batches(ledger, job_id)
         steps += 1
@@ -88,12 +94,12 @@ def test_planners_that_come_and_go_plan_every_picture_once(
 
 
 def test_refused_members_reach_their_batches_with_their_reason(
-    ledger: Ledger, broker: Celery, archives: Archives
+    ledger: Ledger, redis: Redis, broker: Celery, archives: Archives
 ) -> None:
     names = [b"a.jpg", b"../b.jpg", b"c.jpg"]
     path = archives.add(zip_of_entries([raw_entry(name, jpeg(at)) for at, name in enumerate(names)]))
     job_id = job_of(ledger, path)
-    planner(ledger, broker, archives).plan(job_id)
+    planner(redis, ledger, broker, archives).plan(job_id)
 
     first, second, third = take_batches(ledger, job_id)
     assert first.refused is None
@@ -104,14 +110,14 @@ def test_refused_members_reach_their_batches_with_their_reason(
 
 @pytest.mark.parametrize("batch_pictures", [1, 4])
 def test_a_damaged_archive_fails_its_job_and_keeps_what_lies_before(
-    ledger: Ledger, broker: Celery, archives: Archives, batch_pictures: int
+    ledger: Ledger, redis: Redis, broker: Celery, archives: Archives, batch_pictures: int
 ) -> None:
     whole = tar_of({f"{number}.jpg": jpeg(number) for number in range(10)})
     path = archives.add(gzip.compress(whole[: whole.index(b"6.jpg")]))
     job_id = job_of(ledger, path)
     items: list[Item] = []
     while not ledger.job(job_id).state.final:
-        planner(ledger, broker, archives, batch_pictures).plan(job_id)
+        planner(redis, ledger, broker, archives, batch_pictures).plan(job_id)
         items += take_batches(ledger, job_id)
 
     job = ledger.job(job_id)
