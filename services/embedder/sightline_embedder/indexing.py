@@ -100,11 +100,14 @@ class BatchIndexer:
         decoding = [one for one in read if one.decoding is not None]
         for one in decoding:
             assert one.decoding is not None
-            try:
-                new.setdefault(one.point_id, _New(one, one.decoding.result()))
-            except BadPicture as error:
+            # Raised here, it would hold this frame, which holds it: the batch would stay until the next full
+            # collection of garbage.
+            error = one.decoding.exception()
+            if isinstance(error, BadPicture):
                 failures.append(failure_of(one.item, error))
                 failed.add(one.point_id)
+            else:
+                new.setdefault(one.point_id, _New(one, one.decoding.result()))
         if decoding:
             facts = {"pictures": len(decoding), "failed": len(failed)}
             self._telemetry.tracer.passed(Stage.DECODE.value, decoding[0].read_at_ns, facts)

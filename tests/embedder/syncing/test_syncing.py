@@ -1,14 +1,16 @@
 """The index follows a folder: a real index, ledger and pipeline, against a model of what must be there."""
 
+import gc
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from embedder_by_hand import COLLECTION, Embedder, counts
-from worked_folder import fill, id_of, touch, write
+from worked_folder import fill, id_of, picture, touch, write
 
-from sightline.errors import MediaNotFound
+from sightline.decoder import Decoded
+from sightline.errors import BadPicture, MediaNotFound
 from sightline.queue.deletions import Deletions
 from sightline.queue.jobs import JobState
 
@@ -129,6 +131,21 @@ def test_what_failed_is_tried_again(embedder: Embedder, folder: Path) -> None:
     (folder / "1.bmp").unlink()
     embedder.run(folder)
     assert set(embedder.sources()) == {id_of(number) for number in (0, 2, 3)}
+
+
+def test_a_bad_picture_keeps_nothing_of_its_batch_in_memory(embedder: Embedder, folder: Path) -> None:
+    fill(folder, range(4))
+    (folder / "2.bad.bmp").write_bytes(picture(5)[:100])
+    gc.collect()
+    gc.disable()
+    try:
+        job = embedder.run(folder)
+        left = [one for one in map(type, gc.get_objects()) if one in (Decoded, BadPicture)]
+    finally:
+        gc.enable()
+
+    assert (job.counts.indexed, job.counts.failed) == (4, 1)
+    assert left == []
 
 
 def test_a_file_that_changed_just_before_it_was_read_is_read_again(embedder: Embedder, folder: Path) -> None:

@@ -16,7 +16,7 @@ from sightline.decoder.process import Assignment, Decode
 from sightline.decoder.task import FOR_THE_INDEX, Decoded, DecodePlan, Wanted, decode_picture
 from sightline.decoder.worker import SERVICE, DecodeWorker
 from sightline.encoder.artifact import Preprocessing
-from sightline.errors import Unavailable
+from sightline.errors import BadPicture, Unavailable
 from sightline.payload import ExifField
 from sightline.pictures import PictureLimits
 from sightline.settings import Settings
@@ -159,16 +159,27 @@ class _Lane:
             self.ready.set_exception(error)
         else:
             self.ready.set_result(None)
-        while not self._closed.is_set() and (task := self._tasks.get()):
-            if task.future.set_running_or_notify_cancel():
-                self._finish(task)
+        while not self._closed.is_set() and self._take():
+            pass
         if self._worker:
             self._worker.end()
+
+    def _take(self) -> bool:
+        """Wait for the next picture and see to it, and keep nothing of it; False at the end."""
+        task = self._tasks.get()
+        if task is None:
+            return False
+        if task.future.set_running_or_notify_cancel():
+            self._finish(task)
+        return True
 
     def _finish(self, task: _Task) -> None:
         try:
             decoded = self._decode(task)
         except Exception as error:  # The future carries whatever it was to whoever waits.
+            if isinstance(error, BadPicture):
+                # Its traceback holds the task, which holds it: the picture's bytes would stay.
+                error.__traceback__ = None
             task.future.set_exception(_closed_error() if self._closed.is_set() else error)
         else:
             task.future.set_result(decoded)
