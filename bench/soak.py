@@ -123,7 +123,7 @@ def _await_embedder(api: httpx.Client) -> None:
 
 
 def _sampled(stack: psutil.Process, memory: Memory, seconds: float) -> list[dict[str, dict[str, float]]]:
-    """MiB and open files by kind of process every SAMPLE_EVERY_S, and what is kept by design then."""
+    """MiB of their own and open files by kind of process every SAMPLE_EVERY_S, and what is kept by design."""
     samples = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -131,7 +131,7 @@ def _sampled(stack: psutil.Process, memory: Memory, seconds: float) -> list[dict
         for process in stack.children(recursive=True):
             try:
                 if kind := kind_of(" ".join(process.cmdline())):
-                    sample[kind]["MiB"] += process.memory_info().rss / (1 << 20)
+                    sample[kind]["MiB"] += _own_bytes(process) / (1 << 20)
                     sample[kind]["files"] += process.num_fds()
             except (psutil.NoSuchProcess, psutil.ZombieProcess):
                 continue
@@ -141,6 +141,12 @@ def _sampled(stack: psutil.Process, memory: Memory, seconds: float) -> list[dict
         samples.append(dict(sample))
         time.sleep(SAMPLE_EVERY_S)
     return samples
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """What a process keeps in memory for itself: the system takes pages of files back when it needs room."""
+    memory = process.memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def _process_drifts(samples: list[dict[str, dict[str, float]]]) -> list[Drift]:

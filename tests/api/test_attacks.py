@@ -54,7 +54,7 @@ def attack(serve: Any, settings: Settings, tmp_path_factory: pytest.TempPathFact
                 text=True,
                 check=False,
             )
-            assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+            assert done.returncode == 0, done.stdout[-100_000:] + done.stderr[-2_000:]
             assert served.api.get("/healthz").status_code == 200
         sent = re.search(r"(\d+) generated", done.stdout)
         assert sent, done.stdout[-2_000:]
