@@ -58,6 +58,19 @@ def test_a_key_is_shown_with_the_keyboard_alone(asking: Visit) -> None:
     expect(asking.status).to_have_text("0 pictures")
 
 
+def test_the_question_for_a_key_stays_until_it_is_answered(asking: Visit) -> None:
+    expect(dialog_of(asking)).to_be_visible()
+    for _ in range(3):
+        asking.page.keyboard.press("Escape")
+    # What a phone's "back" does, and whatever else closes a dialog past its page.
+    dialog_of(asking).evaluate("dialog => dialog.close()")
+
+    expect(dialog_of(asking)).to_be_visible()
+    show(asking, KEY)
+    expect(dialog_of(asking)).to_be_hidden()
+    expect(asking.status).to_have_text("0 pictures")
+
+
 def test_no_script_can_read_the_key_again(asking: Visit) -> None:
     show(asking, KEY)
     expect(dialog_of(asking)).to_be_hidden()

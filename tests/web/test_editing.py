@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from handed_files import HandedFile, drag, drop
 from photo_collection import Photos, name_of
 from PIL import Image
 from playwright.sync_api import Route, expect
@@ -118,6 +119,72 @@ def test_a_deletion_is_sent_when_the_page_is_left(
     visit.page.goto("about:blank")
 
     await_gone(api, collection, "coffee.png")
+
+
+def test_a_picture_that_is_deleted_and_added_again_is_there_again(
+    opened: Callable[..., Visit], api: httpx.Client, collection: str, photos: Photos
+) -> None:
+    visit = opened()
+    visit.page.clock.install()
+    visit.open(f"/?collection={collection}")
+    visit.button("Delete", within=visit.open_picture("moon.png")).click()
+    visit.button("Close", within=visit.picture).click()
+    with visit.page.expect_request_finished(lambda request: request.method == "DELETE"):
+        visit.page.clock.fast_forward(UNDO_MS + 100)
+    await_gone(api, collection, "moon.png")
+
+    dragged = drag(visit.page.locator("body"), [HandedFile.at(photos.folder / "moon.png")])
+    job = visit.job_of(lambda: drop(visit.page.get_by_text("Add to the pictures"), dragged))
+
+    expect(job).to_contain_text("1 indexed")
+    expect(visit.tile("moon.png")).to_be_visible()
+    expect(visit.tiles).to_have_count(len(NAMES))
+
+
+def test_a_picture_that_is_deleted_stays_in_the_other_collections(
+    opened: Callable[..., Visit], collection: str, photos: Photos
+) -> None:
+    visit = opened(f"/?collection={collection}")
+    visit.button("Delete", within=visit.open_picture("moon.png")).click()
+    visit.button("Close", within=visit.picture).click()
+    expect(visit.tiles).to_have_count(2)
+
+    visit.page.get_by_role("combobox", name="Collection").select_option("images")
+
+    expect(visit.tile("moon.png")).to_be_visible()
+    expect(visit.tiles).to_have_count(photos.count)
+
+
+def test_a_key_that_is_held_deletes_one_picture(opened: Callable[..., Visit], collection: str) -> None:
+    visit = opened(f"/?collection={collection}")
+    expect(visit.tiles).to_have_count(len(NAMES))
+    first, second, _ = visit.names()
+    visit.open_picture(first)
+    for _ in range(3):
+        visit.page.keyboard.down("Delete")
+
+    expect(visit.picture.get_by_role("heading", name=second)).to_be_visible()
+    expect(visit.toast).to_contain_text("1 picture will be deleted")
+    expect(visit.tiles).to_have_count(2)
+
+
+def test_undo_brings_the_last_deletion_back_and_says_so(
+    opened: Callable[..., Visit], collection: str
+) -> None:
+    visit = opened()
+    visit.page.clock.install()
+    visit.open(f"/?collection={collection}")
+    visit.open_picture("moon.png")
+    for _ in range(2):
+        visit.page.keyboard.press("Delete")
+    expect(visit.toast).to_contain_text("2 pictures will be deleted")
+    visit.button("Undo the last", within=visit.toast).click()
+
+    expect(visit.toast).to_contain_text("1 picture will be deleted")
+    expect(visit.tiles).to_have_count(2)
+    visit.button("Undo", within=visit.toast).click()
+    expect(visit.toast).not_to_contain_text("will be deleted")
+    expect(visit.tiles).to_have_count(3)
 
 
 def test_one_of_the_duplicates_is_kept(

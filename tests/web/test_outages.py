@@ -87,6 +87,21 @@ def test_a_service_that_is_busy_is_waited_for(opened: Callable[..., Visit], phot
     expect(visit.page.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_search_that_failed_is_tried_again(opened: Callable[..., Visit], photos: Photos) -> None:
+    visit = opened()
+    expect(visit.tiles).to_have_count(photos.count)
+    broken = {"status": 500, "json": {"code": "internal", "detail": "It broke."}}
+    visit.page.route("**/v1/search", lambda route: route.fulfill(**broken), times=1)
+    visit.search("a cat")
+    expect(visit.notice).to_contain_text("It broke.")
+    expect(visit.status).to_have_text("It broke.")
+
+    visit.button("Try again", within=visit.notice).click()
+
+    visit.shows("chelsea.png")
+    expect(visit.button("Try again")).to_have_count(0)
+
+
 def test_thumbnails_that_did_not_come_are_asked_for_again(opened: Callable[..., Visit]) -> None:
     visit = opened("/web/icon.svg")
     visit.page.route("**/thumbnail*", lambda route: route.fulfill(status=429), times=3)

@@ -41,6 +41,15 @@ new PerformanceObserver(list => {
 """
 
 
+SCROLLED_TWICE = """async () => {
+  for (const top of [document.body.scrollHeight, 0]) {
+    scrollTo(0, top);
+    await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
+  }
+  return true;
+}"""
+
+
 @pytest.fixture(scope="module")
 def crowd(
     run_tiny_stack: Any, tiny_clip_artifact: Path, tmp_path_factory: pytest.TempPathFactory
@@ -126,3 +135,32 @@ def test_the_last_picture_is_one_key_away(visit: Callable[..., Visit], crowd: An
     assert int(number) >= 100
     visited.page.keyboard.press("Home")
     expect(visited.tiles.first).to_be_focused()
+
+
+def test_pictures_stay_though_no_more_could_be_had(visit: Callable[..., Visit], crowd: Any) -> None:
+    visited = visit(str(crowd.api.base_url).rstrip("/")).open("/?q=a+cat")
+    expect(visited.status).to_contain_text("More than 100 pictures")
+    broken = {"status": 500, "json": {"code": "internal", "detail": "It broke."}}
+    visited.page.route("**/v1/search", lambda route: route.fulfill(**broken))
+    visited.page.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+
+    fault = visited.page.get_by_role("alert").filter(has_text="It broke.")
+    expect(fault).to_be_in_viewport()
+    expect(visited.tiles.first).to_be_visible()
+    visited.page.unroute("**/v1/search")
+    visited.button("Try again", within=fault).click()
+    expect(visited.status).to_contain_text("More than 200 pictures")
+    expect(fault).to_have_count(0)
+
+
+def test_a_wall_that_is_hidden_asks_for_no_more(visit: Callable[..., Visit], crowd: Any) -> None:
+    visited = visit(str(crowd.api.base_url).rstrip("/"), viewport={"width": 800, "height": 300}).open()
+    expect(visited.status).to_contain_text("More than 100 pictures")
+    visited.page.get_by_role("link", name="Status").click()
+    expect(visited.page.get_by_role("main")).to_contain_text("licence")
+
+    visited.page.wait_for_function(SCROLLED_TWICE)
+
+    assert len([one for one in visited.record.sent("GET", "/v1/images") if "cursor=" in one.url]) == 0
+    visited.page.get_by_role("link", name="Pictures", exact=True).click()
+    expect(visited.tiles.first).to_be_visible()

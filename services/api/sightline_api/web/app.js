@@ -8,6 +8,7 @@ import { searches, searchOf } from "./address.js";
 import { Deletions } from "./deletions.js";
 import { Jobs } from "./jobs.js";
 import { Navigation } from "./navigation.js";
+import { keepRenewed } from "./renewal.js";
 import { Results } from "./results.js";
 import { listenForShortcuts } from "./shortcuts.js";
 import { Uploads } from "./uploads.js";
@@ -24,6 +25,7 @@ import { PageHeader } from "./views/page_header.js";
 import { PictureDialog } from "./views/picture_dialog.js";
 import { PictureWall } from "./views/picture_wall.js";
 import { QueryChips } from "./views/query_chips.js";
+import { ResultFault } from "./views/result_fault.js";
 import { ResultNotice } from "./views/result_notice.js";
 import { SearchBar } from "./views/search_bar.js";
 import { ShortcutsDialog } from "./views/shortcuts_dialog.js";
@@ -43,6 +45,7 @@ const ELEMENTS = {
   "picture-dialog": PictureDialog,
   "picture-wall": PictureWall,
   "query-chips": QueryChips,
+  "result-fault": ResultFault,
   "result-notice": ResultNotice,
   "search-bar": SearchBar,
   "shortcuts-dialog": ShortcutsDialog,
@@ -59,6 +62,8 @@ const deletions = new Deletions(api);
 const jobs = new Jobs(api);
 const uploads = new Uploads(api, jobs);
 const results = new Results(api, deletions, access);
+/** The address of what was asked for last. */
+let asked = null;
 
 part("connection-banner").api = api;
 part("key-dialog").api = api;
@@ -67,6 +72,7 @@ part("query-chips").navigation = navigation;
 part("picture-wall").navigation = navigation;
 part("page-header").use(navigation, jobs, access);
 part("filter-panel").use(api, navigation);
+part("result-fault").use(results, navigation);
 part("result-notice").use(results, navigation, jobs, access);
 part("picture-dialog").use(api, navigation, results, deletions, access);
 part("jobs-drawer").use(jobs, uploads, access);
@@ -86,8 +92,9 @@ part("jobs-drawer").addEventListener("toggle", () => header.show("jobs", !part("
 const zones = part("drop-zones");
 zones.addEventListener("search", ({ detail }) => part("search-bar").searchBy(detail));
 zones.addEventListener("add-addresses", ({ detail }) => part("add-dialog").open(detail));
-zones.addEventListener("add", ({ detail }) => {
-  uploads.add(detail, { collection: navigation.place.collection });
+zones.addEventListener("add", ({ detail: { files, unread } }) => {
+  uploads.add(files, { collection: navigation.place.collection });
+  if (unread) uploads.leaveOut(unread);
   part("jobs-drawer").toggle(true);
 });
 part("add-dialog").addEventListener("added", () => part("jobs-drawer").toggle(true));
@@ -98,7 +105,7 @@ results.addEventListener("change", () => {
   const fresh = results.generation !== shown;
   shown = results.generation;
   wall.classList.toggle("stale", results.state === "loading");
-  wall.show(results.items, { more: results.more, byMonth: !searches(navigation.place), fresh });
+  wall.show(results.items, { more: results.more, months: monthsOf(results.place), fresh });
 });
 wall.addEventListener("near-end", () => results.loadMore());
 part("picture-dialog").addEventListener("left", ({ detail }) => wall.focusOn(detail));
@@ -108,10 +115,7 @@ jobs.addEventListener("ended", () => {
   part("filter-panel").refresh();
   access.lookAround();
 });
-jobs.addEventListener("indexed", () => {
-  // Whoever is reading further down is not to lose their place.
-  if (navigation.place.view === "pictures" && scrollY < innerHeight) results.renewAll();
-});
+keepRenewed(results, navigation, jobs);
 
 listenForShortcuts({
   "/": () => part("search-bar").take(),
@@ -130,7 +134,6 @@ access.addEventListener("another", () => {
   follow();
 });
 
-let asked = null;
 await access.learn();
 navigation.addEventListener("change", follow);
 follow();
@@ -148,4 +151,9 @@ function follow() {
   asked = asks;
   scrollTo(0, 0);
   results.show(place);
+}
+
+/** The time by whose months the pictures of a place stand; null where they stand by relevance. */
+function monthsOf(place) {
+  return !place || searches(place) ? null : place.sort.replace("-", "");
 }

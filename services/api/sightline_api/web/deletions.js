@@ -4,11 +4,14 @@
 
 export const UNDO_MS = 8_000;
 
-/** Says `change` when there are others to be deleted, and `failed`, whose `detail` is a sentence. */
+/**
+ * Says `change` when there are others to be deleted; `deleted`, with the `id` and the `collection` of a picture
+ * that is deleted as its `detail`; and `failed`, whose `detail` is a sentence.
+ */
 export class Deletions extends EventTarget {
   #api;
   #batches = [];
-  #deleted = new Set();
+  #going = new Set();
 
   /** @param {import("./api.js").Api} api */
   constructor(api) {
@@ -17,12 +20,21 @@ export class Deletions extends EventTarget {
     addEventListener("pagehide", () => this.#batches.forEach((batch) => this.#send(batch, true)));
   }
 
-  /** @param {string} id whether this picture is to be deleted, or is deleted */
-  has(id) {
-    return this.#deleted.has(id);
+  /**
+   * Whether a picture is to be deleted, or is just being.
+   * @param {string} id the same in every collection that has the picture
+   * @param {?string} collection
+   */
+  has(id, collection) {
+    return this.#going.has(keyOf(id, collection));
   }
 
-  /** How many pictures "undo" would bring back. */
+  /** How many pictures will be deleted, unless it is undone. */
+  get waiting() {
+    return this.#batches.reduce((sum, { ids }) => sum + ids.length, 0);
+  }
+
+  /** How many of them "undo" would bring back: those that were deleted together, last. */
   get undoable() {
     return this.#batches.at(-1)?.ids.length ?? 0;
   }
@@ -36,7 +48,7 @@ export class Deletions extends EventTarget {
     const batch = { ids, collection };
     batch.timer = setTimeout(() => this.#send(batch, false), UNDO_MS);
     this.#batches.push(batch);
-    ids.forEach((id) => this.#deleted.add(id));
+    ids.forEach((id) => this.#going.add(keyOf(id, collection)));
     this.dispatchEvent(new Event("change"));
   }
 
@@ -45,7 +57,7 @@ export class Deletions extends EventTarget {
     const batch = this.#batches.at(-1);
     if (!batch) return;
     this.#forget(batch);
-    this.#restore(batch.ids);
+    this.#restore(batch);
   }
 
   #send(batch, keepalive) {
@@ -58,10 +70,14 @@ export class Deletions extends EventTarget {
     try {
       await this.#api.call("DELETE", `/v1/images/${id}`, { query: { collection }, keepalive });
     } catch (error) {
-      if (error.code === "image_not_found") return;
-      this.#restore([id]);
-      this.dispatchEvent(new CustomEvent("failed", { detail: error.message }));
+      if (error.code !== "image_not_found") {
+        this.#restore({ ids: [id], collection });
+        this.dispatchEvent(new CustomEvent("failed", { detail: error.message }));
+        return;
+      }
     }
+    this.dispatchEvent(new CustomEvent("deleted", { detail: { id, collection } }));
+    this.#going.delete(keyOf(id, collection)); // It may be added again, and is to be seen then.
   }
 
   #forget(batch) {
@@ -69,8 +85,10 @@ export class Deletions extends EventTarget {
     this.#batches = this.#batches.filter((one) => one !== batch);
   }
 
-  #restore(ids) {
-    ids.forEach((id) => this.#deleted.delete(id));
+  #restore({ ids, collection }) {
+    ids.forEach((id) => this.#going.delete(keyOf(id, collection)));
     this.dispatchEvent(new Event("change"));
   }
 }
+
+const keyOf = (id, collection) => JSON.stringify([id, collection]);

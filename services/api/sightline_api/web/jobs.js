@@ -3,16 +3,22 @@
  */
 
 const SHOWN = 30;
-const LISTENED = 3;
 /** Browsers open six connections to a server; each listener keeps one. */
+const LISTENED = 3;
+/** At a time, of those that are too old for the list: while thousands of files are sent, there are many. */
+const LOOKED_AT = 10;
 const LOOK_AGAIN_MS = 3_000;
-const LOOK_AROUND_MS = 15_000;
 /** For jobs that were made elsewhere. */
+const LOOK_AROUND_MS = 15_000;
 
 const FINAL = ["succeeded", "partial", "failed", "canceled"];
+const WITHOUT_PICTURES = ["duplicates", "migration", "export"];
 
 /** @param {{state: string}} job */
 export const ended = (job) => FINAL.includes(job.state);
+
+/** @param {{kind: string}} job whether pictures come in with it */
+export const brings = (job) => !WITHOUT_PICTURES.includes(job.kind);
 
 /**
  * Says `change` when a job is another than before, `indexed` when there are pictures that were not there
@@ -40,9 +46,10 @@ export class Jobs extends EventTarget {
   /** Look which jobs there are, and listen to those under way; from then on, now and then again. */
   async refresh() {
     let before = new Map();
+    let listed = new Set();
     try {
       const { items } = await this.#api.get("/v1/jobs", { limit: SHOWN });
-      const listed = new Set(items.map((job) => job.id));
+      listed = new Set(items.map((job) => job.id));
       before = new Map(this.items.map((job) => [job.id, job]));
       this.items = [...items.map((job) => this.#newer(job)), ...this.active.filter((job) => !listed.has(job.id))];
       this.error = null;
@@ -51,6 +58,7 @@ export class Jobs extends EventTarget {
     }
     this.dispatchEvent(new Event("change"));
     for (const job of this.items) this.#tell(before.get(job.id), job);
+    if (!this.error) await this.#lookAtOthers(listed);
     this.#listen();
   }
 
@@ -114,17 +122,32 @@ export class Jobs extends EventTarget {
     return known && ended(known) ? known : job;
   }
 
-  #listen() {
-    for (const { id } of this.active.slice(0, LISTENED - this.#listeners.size)) {
-      if (!this.#listeners.has(id)) this.#listenTo(id);
+  /** Jobs under way that nobody listens to, the oldest first: they are worked on, the others wait. */
+  get #unheard() {
+    const unheard = this.active.filter(({ id }) => !this.#listeners.has(id));
+    return unheard.sort((one, other) => Date.parse(one.created_at) - Date.parse(other.created_at));
+  }
+
+  async #lookAtOthers(listed) {
+    const others = this.#unheard.filter(({ id }) => !listed.has(id));
+    for (const { id } of others.slice(0, LOOKED_AT)) {
+      try {
+        this.#take(await this.#api.get(`/v1/jobs/${id}`));
+      } catch (error) {
+        // It was cleared away, or is another key's.
+        if (error.status < 500) this.items = this.items.filter((job) => job.id !== id);
+      }
     }
+  }
+
+  #listen() {
+    for (const { id } of this.#unheard.slice(0, LISTENED - this.#listeners.size)) this.#listenTo(id);
     this.#lookLater();
   }
 
   #lookLater() {
     clearTimeout(this.#timer);
-    const unheard = this.active.some(({ id }) => !this.#listeners.has(id));
-    this.#timer = setTimeout(() => this.#look(), unheard ? LOOK_AGAIN_MS : LOOK_AROUND_MS);
+    this.#timer = setTimeout(() => this.#look(), this.#unheard.length ? LOOK_AGAIN_MS : LOOK_AROUND_MS);
   }
 
   #listenTo(id) {

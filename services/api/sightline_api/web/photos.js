@@ -5,8 +5,8 @@
 
 import { clear, entries, get, set } from "./vendor/idb-keyval/index.js";
 
-const KEPT = 20;
 /** Once there are more, all of earlier visits go. */
+const KEPT = 20;
 
 const shown = new Map();
 

@@ -5,8 +5,8 @@
 import { parse } from "./grammar.js";
 import { base64Of, find } from "./photos.js";
 
-export const LESS_WEIGHT = -0.5;
 /** Of a picture to stay away from: as of an excluded word. */
+export const LESS_WEIGHT = -0.5;
 
 /** A picture of the visitor's that the address names is not in this browser. */
 export class PhotoMissing extends Error {

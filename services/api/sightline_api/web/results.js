@@ -18,10 +18,13 @@ const NOTHING = { items: [], next_cursor: null };
  * Says `change` whenever there is something else to show.
  *
  * `state` is "loading" until the first page of a place is there (the items are those of the place before),
- * then "ready", or "failed" with the `error`.
+ * then "ready", or "failed" with the `error`. An `error` beside "ready" is of a further page, or of the same
+ * place once more: the items are there all the same.
  */
 export class Results extends EventTarget {
   items = [];
+  /** That of the items; null before there are any. */
+  place = null;
   state = "loading";
   error = null;
   noGoodMatch = false;
@@ -33,14 +36,16 @@ export class Results extends EventTarget {
   #api;
   #deletions;
   #access;
-  #place = null;
+  /** The place that was asked for last. */
+  #asked = null;
   #parts = [];
   #all = [];
   #cursor = null;
+  /** The cursor of the page that is on its way. */
   #loading = null;
   #abort = new AbortController();
-  #renewing = false;
-  #outdated = false;
+  /** Does once more what could not be done. */
+  #again = () => {};
 
   /**
    * @param {import("./api.js").Api} api
@@ -53,6 +58,7 @@ export class Results extends EventTarget {
     this.#deletions = deletions;
     this.#access = access;
     deletions.addEventListener("change", () => this.#show());
+    deletions.addEventListener("deleted", ({ detail }) => this.#drop(detail));
   }
 
   /** @param {import("./address.js").Place} place */
@@ -60,49 +66,60 @@ export class Results extends EventTarget {
     this.#abort.abort();
     this.#abort = new AbortController();
     const { signal } = this.#abort;
-    this.#place = place;
+    this.#asked = place;
     this.#loading = null;
     this.state = "loading";
+    this.error = null;
     this.dispatchEvent(new Event("change"));
     try {
       const parts = await partsOf(place);
       const page = await this.#page(parts, null, signal);
       if (signal.aborted) return;
+      this.place = place;
       this.#parts = parts;
-      this.#all = [];
       this.generation += 1;
       this.state = "ready";
-      this.error = null;
-      this.#take(page);
+      this.#takeFirst(page);
     } catch (error) {
-      if (signal.aborted) return;
-      this.#fail(error);
+      if (!signal.aborted) this.#fail(error);
     }
   }
 
   /** The same place once more, while its pictures stay on the page: there may be others now. */
   async renewAll() {
-    if (this.state === "failed") this.show(this.#place);
-    this.#outdated = true;
-    if (this.#renewing || this.state !== "ready") return;
-    this.#renewing = true;
+    if (this.state === "loading") return;
+    if (this.state === "failed") return this.show(this.#asked);
     const { signal } = this.#abort;
-    while (this.#outdated && !signal.aborted) {
-      this.#outdated = false;
-      await this.#renewFirstPage(signal);
+    try {
+      const page = await this.#page(this.#parts, null, signal);
+      if (!signal.aborted) this.#takeFirst(page);
+    } catch (error) {
+      if (!signal.aborted) this.#complain(error, () => this.renewAll());
     }
-    this.#renewing = false;
-    if (signal.aborted && this.#outdated) this.renewAll();
   }
 
-  /** More of them, unless they are on their way or there are none. */
-  loadMore() {
-    if (this.state !== "ready" || !this.more || this.#loading) return;
+  /** More of them, unless they are on their way, or could not be had, or there are none. */
+  async loadMore() {
+    const cursor = this.#cursor;
+    if (this.state !== "ready" || !this.more || this.error || cursor === this.#loading) return;
+    this.#loading = cursor;
     const { signal } = this.#abort;
-    this.#loading = this.#page(this.#parts, this.#cursor, signal)
-      .then((page) => this.#take(page))
-      .catch((error) => signal.aborted || this.#fail(error))
-      .finally(() => signal.aborted || (this.#loading = null));
+    // Where the first page came anew meanwhile, this one does not go on from it.
+    const wanted = () => !signal.aborted && cursor === this.#cursor;
+    try {
+      const page = await this.#page(this.#parts, cursor, signal);
+      if (wanted()) this.#take(page);
+    } catch (error) {
+      if (wanted()) this.#complain(error, () => this.loadMore());
+    }
+    if (cursor === this.#loading) this.#loading = null;
+  }
+
+  /** Once more what the error is about. */
+  tryAgain() {
+    this.error = null;
+    this.dispatchEvent(new Event("change"));
+    this.#again();
   }
 
   /**
@@ -114,24 +131,12 @@ export class Results extends EventTarget {
     if (item) item.image = image;
   }
 
-  async #renewFirstPage(signal) {
-    try {
-      const page = await this.#page(this.#parts, null, signal);
-      if (signal.aborted) return;
-      this.#all = [];
-      if (searches(this.#place)) this.generation += 1; // Their relevance is another.
-      this.#take(page);
-    } catch (error) {
-      if (!signal.aborted) this.#fail(error);
-    }
-  }
-
   async #page(parts, cursor, signal) {
-    const { filter, sort, collection } = this.#place;
+    const { filter, sort, collection } = this.#asked;
     const asked = { sort, collection, cursor, limit: PAGE, filter: filter && JSON.stringify(filter) };
     const json = { query: parts, filter, collection, cursor, limit: PAGE };
     try {
-      if (searches(this.#place)) return await this.#api.post("/v1/search", { json, signal });
+      if (searches(this.#asked)) return await this.#api.post("/v1/search", { json, signal });
       return await this.#api.get("/v1/images", asked, signal);
     } catch (error) {
       // It is made when the first pictures come into it.
@@ -140,12 +145,16 @@ export class Results extends EventTarget {
     }
   }
 
-  #take({ hits, items, next_cursor, no_good_match = false, warnings = [] }) {
+  #takeFirst(page) {
+    this.#all = [];
+    this.error = null;
+    this.noGoodMatch = page.no_good_match ?? false;
+    this.warnings = page.warnings ?? [];
+    this.#take(page);
+  }
+
+  #take({ hits, items, next_cursor }) {
     const page = hits ?? items.map((image) => ({ image, relevance: null }));
-    if (!this.#all.length) {
-      this.noGoodMatch = no_good_match;
-      this.warnings = warnings;
-    }
     // Pages shift while pictures come in: one may come twice.
     const known = new Set(this.#all.map(({ image }) => image.id));
     this.#all.push(...page.filter(({ image }) => !known.has(image.id)));
@@ -155,15 +164,26 @@ export class Results extends EventTarget {
   }
 
   #show() {
-    this.items = this.#all.filter(({ image }) => !this.#deletions.has(image.id));
+    this.items = this.#all.filter(({ image }) => !this.#deletions.has(image.id, this.place.collection));
     this.dispatchEvent(new Event("change"));
+  }
+
+  #drop({ id, collection }) {
+    if (collection !== this.place?.collection) return;
+    this.#all = this.#all.filter(({ image }) => image.id !== id);
+    this.#show();
   }
 
   #fail(error) {
     this.#all = [];
     this.more = false;
     this.state = "failed";
+    this.#complain(error, () => this.show(this.#asked));
+  }
+
+  #complain(error, again) {
     this.error = error;
+    this.#again = again;
     this.#show();
   }
 }

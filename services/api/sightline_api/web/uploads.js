@@ -2,10 +2,10 @@
  * Pictures on their way from this browser to the API, in requests of a size that can be sent again.
  */
 
+import { counted } from "./format.js";
+
 const FILES_PER_REQUEST = 100;
 const BYTES_PER_REQUEST = 64e6;
-
-const PICTURE_NAME = /\.(jpe?g|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf])$/iu;
 
 /**
  * Says `change` as it goes on, and `failed` with a sentence as its `detail`.
@@ -47,6 +47,15 @@ export class Uploads extends EventTarget {
     this.#abort.abort();
   }
 
+  /**
+   * Say that files could not be read.
+   * @param {number} count
+   */
+  leaveOut(count) {
+    const detail = `${counted(count, "file")} could not be read and ${count === 1 ? "was" : "were"} left out.`;
+    this.dispatchEvent(new CustomEvent("failed", { detail }));
+  }
+
   async #send() {
     if (this.#sending) return;
     this.#sending = true;
@@ -61,7 +70,11 @@ export class Uploads extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  async #sendBatch({ files, tags, collection, key }) {
+  async #sendBatch({ files: chosen, tags, collection, key }) {
+    // A file that was moved or changed since fails its request as if the API were gone.
+    const files = await readableOf(chosen);
+    if (files.length < chosen.length) this.leaveOut(chosen.length - files.length);
+    if (!files.length || this.#abort.signal.aborted) return;
     const form = new FormData();
     tags.forEach((tag) => form.append("tags", tag));
     files.forEach((file) => form.append("files", file));
@@ -76,36 +89,10 @@ export class Uploads extends EventTarget {
   }
 }
 
-/**
- * Those of a folder's files that may be pictures, by their names: the others are nobody's mistake.
- * @param {File[]} files
- */
-export function picturesAmong(files) {
-  return files.filter((file) => !file.name.startsWith(".") && PICTURE_NAME.test(file.name));
-}
-
-/**
- * The files that were dropped, those in folders too. To be called while the drop is handled: later the
- * browser has forgotten what was dropped.
- * @param {DataTransfer} dropped
- * @returns {Promise<File[]>}
- */
-export async function filesOf(dropped) {
-  const entries = [...dropped.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-  if (!entries.length) return [...dropped.files];
-  const files = await Promise.all(entries.map(filesBelow));
-  return files.flat();
-}
-
-async function filesBelow(entry) {
-  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!some.length) return picturesAmong(found);
-    for (const below of some) found.push(...(await filesBelow(below)));
-  }
+async function readableOf(files) {
+  // One that is gone seems empty: then any part of it can be read, but not the whole.
+  const read = await Promise.allSettled(files.map((file) => (file.size ? file.slice(0, 1) : file).arrayBuffer()));
+  return files.filter((file, index) => read[index].status === "fulfilled");
 }
 
 function batchesOf(files) {

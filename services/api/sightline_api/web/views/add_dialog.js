@@ -3,7 +3,7 @@
  */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { picturesAmong } from "../uploads.js";
+import { picturesAmong } from "../dropped_files.js";
 import { CLOSE } from "./icons.js";
 import { View } from "./view.js";
 

@@ -6,9 +6,9 @@
 import { html } from "../vendor/lit-html/lit-html.js";
 import { View } from "./view.js";
 
+/** Fractions of the picture's sides. */
 const STEP = 0.02;
 const SMALLEST = 0.05;
-/** Fractions of the picture's sides. */
 
 const clamped = (value, low, high) => Math.min(Math.max(value, low), high);
 

@@ -3,7 +3,7 @@
  */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { counted } from "../format.js";
+import { count, counted } from "../format.js";
 import { moveInto, topmost, View } from "./view.js";
 
 export class DeletionToast extends View {
@@ -20,11 +20,12 @@ export class DeletionToast extends View {
   }
 
   template() {
-    const { undoable } = this.#deletions;
+    const { waiting, undoable } = this.#deletions;
+    const last = undoable === 1 ? "Undo the last" : `Undo the last ${count(undoable)}`;
     return html`<div id="toast" role="status">
-      ${undoable
-        ? html`<p>${counted(undoable, "picture")} will be deleted
-            <button @click=${() => this.#deletions.undo()}>Undo</button></p>`
+      ${waiting
+        ? html`<p>${counted(waiting, "picture")} will be deleted
+            <button @click=${() => this.#deletions.undo()}>${undoable === waiting ? "Undo" : last}</button></p>`
         : nothing}
       ${this.#fault ? html`<p class="fault">${this.#fault} It is back on the page.</p>` : nothing}
     </div>`;

@@ -3,20 +3,22 @@
  */
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
-import { filesOf } from "../uploads.js";
+import { filesOf } from "../dropped_files.js";
 import { View } from "./view.js";
 
 const NO_ADDING = "Your key is good for looking at pictures, not for adding any.";
+const NOT_ONE = "A search takes one picture at a time. Nothing was added.";
 const ADDRESSES = /^\s*(https?:\/\/\S+\s*)+$/u;
 
 /**
  * Says with events what to do, each with what it is done with as its `detail`: `search` (a File), `add`
- * (Files), `add-addresses` (text). What may not be added is not offered to be.
+ * (`files`, and how many are `unread`), `add-addresses` (text). What may not be added is not offered to be.
  */
 export class DropZones extends View {
   #access;
   #dragged = 0;
   #depth = 0;
+  #refusal = null;
 
   /** @param {import("../access.js").Access} access */
   set access(access) {
@@ -29,11 +31,14 @@ export class DropZones extends View {
     document.addEventListener("dragleave", () => this.#leave());
     document.addEventListener("drop", (event) => this.#drop(event));
     document.addEventListener("paste", (event) => this.#paste(event));
+    for (const event of ["pointerdown", "keydown"]) {
+      document.addEventListener(event, () => this.#refusal && this.#refuse(null));
+    }
     this.draw();
   }
 
   template() {
-    if (!this.#dragged) return nothing;
+    if (!this.#dragged) return this.#refusal ? html`<p role="alert" class="refusal">${this.#refusal}</p>` : nothing;
     const [one, { mayWrite }] = [this.#dragged === 1, this.#access];
     return html`<div class="zones">
       ${one ? html`<div class="zone" data-does="search">Search with it</div>` : nothing}
@@ -48,7 +53,7 @@ export class DropZones extends View {
     event.preventDefault();
     this.#depth += 1;
     this.#dragged = files;
-    this.draw();
+    this.#refuse(null);
   }
 
   #leave() {
@@ -67,9 +72,15 @@ export class DropZones extends View {
     event.preventDefault();
     const searched = event.target.closest?.("[data-does=search]");
     this.#end();
-    const files = await filesOf(event.dataTransfer);
-    if (searched && files.length === 1) this.#say("search", files[0]);
-    else if (this.#access.mayWrite) this.#say("add", files);
+    const { files, unread } = await filesOf(event.dataTransfer);
+    // A folder is dragged as one thing, and may hold many.
+    if (searched) return files.length === 1 ? this.#say("search", files[0]) : this.#refuse(NOT_ONE);
+    if (this.#access.mayWrite) this.#say("add", { files, unread });
+  }
+
+  #refuse(sentence) {
+    this.#refusal = sentence;
+    this.draw();
   }
 
   #paste(event) {

@@ -35,6 +35,7 @@ export class DuplicatesView extends View {
     this.#deletions = deletions;
     this.#access = access;
     navigation.addEventListener("change", () => this.#follow());
+    deletions.addEventListener("deleted", ({ detail }) => this.#drop(detail));
     jobs.addEventListener("ended", ({ detail }) => detail.kind === "duplicates" && this.#load());
     for (const one of [jobs, deletions, access]) one.addEventListener("change", () => this.#visible && this.draw());
     this.#follow();
@@ -104,11 +105,20 @@ export class DuplicatesView extends View {
   }
 
   #left(group) {
-    return { ...group, images: group.images.filter(({ id }) => !this.#deletions.has(id)) };
+    const { collection } = this.#navigation.place;
+    return { ...group, images: group.images.filter(({ id }) => !this.#deletions.has(id, collection)) };
+  }
+
+  #drop({ id, collection }) {
+    if (!this.#groups || collection !== this.#navigation.place.collection) return;
+    const items = this.#groups.items.map((group) => ({ ...group, images: group.images.filter((one) => one.id !== id) }));
+    this.#groups = { ...this.#groups, items };
+    this.draw();
   }
 
   #choose(kind) {
     this.#kind = kind;
+    this.#groups = null;
     this.#load();
   }
 

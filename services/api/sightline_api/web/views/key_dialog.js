@@ -33,8 +33,8 @@ export class KeyDialog extends View {
   }
 
   template() {
-    // Without a key there is nothing to go back to.
-    return html`<dialog aria-labelledby="key-heading" @cancel=${(event) => event.preventDefault()}>
+    return html`<dialog aria-labelledby="key-heading" @close=${() => this.#openAgain()}
+      @cancel=${(event) => event.preventDefault()} @keydown=${(event) => event.key === "Escape" && event.preventDefault()}>
       <form @submit=${(event) => this.#submit(event)}>
         <h2 id="key-heading">A key is needed</h2>
         <p>${this.#again ? AGAIN : FIRST}</p>
@@ -43,6 +43,12 @@ export class KeyDialog extends View {
         <div class="actions"><button class="primary">Continue</button></div>
       </form>
     </dialog>`;
+  }
+
+  /** Without a key there is nothing to go back to, but browsers let nobody be held: a second Escape closes it. */
+  #openAgain() {
+    const dialog = this.querySelector("dialog");
+    if (this.#done && !dialog.open) dialog.showModal();
   }
 
   async #submit(event) {
@@ -59,7 +65,9 @@ export class KeyDialog extends View {
     key.value = "";
     this.#error = null;
     this.draw();
+    const done = this.#done;
+    this.#done = null;
     this.querySelector("dialog").close();
-    this.#done();
+    done();
   }
 }

@@ -5,6 +5,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { keyed } from "../vendor/lit-html/directives/keyed.js";
 import { nameOf } from "../format.js";
+import { TagQueue } from "../tag_queue.js";
 import { BEFORE, CLOSE, NEXT } from "./icons.js";
 import { factsOf } from "./picture_facts.js";
 import { loadOriginal } from "./picture_original.js";
@@ -23,8 +24,7 @@ export class PictureDialog extends View {
   #error = null;
   #large = null;
   #cropping = false;
-  #saving = Promise.resolve();
-  #unsaved = 0;
+  #tagQueue;
 
   /**
    * @param {import("../api.js").Api} api
@@ -39,6 +39,7 @@ export class PictureDialog extends View {
     this.#results = results;
     this.#deletions = deletions;
     this.#access = access;
+    this.#tagQueue = new TagQueue(api);
     navigation.addEventListener("change", () => this.#follow());
     for (const one of [results, access]) one.addEventListener("change", () => this.draw());
     this.draw();
@@ -112,7 +113,7 @@ export class PictureDialog extends View {
     const here = () => this.#navigation.place.picture === picture && this.#navigation.place.collection === collection;
     try {
       const image = await this.#api.get(`/v1/images/${encodeURIComponent(picture)}`, { collection });
-      if (here() && !this.#unsaved) this.#renew(image);
+      if (here() && !this.#tagQueue.waiting) this.#renew(image);
     } catch (error) {
       if (here()) this.#error = error;
     }
@@ -176,34 +177,29 @@ export class PictureDialog extends View {
     this.#navigation.go({ picture: next ?? before ?? null }, { replace: true });
   }
 
-  /** They are shown at once, and sent one after another: who adds two quickly keeps both. */
-  #setTags(tags) {
+  /** They are shown at once, and are as the API has them when no other change waits. */
+  async #setTags(tags) {
     const { id } = this.#image;
-    const { collection } = this.#navigation.place;
     this.#image = { ...this.#image, tags };
     this.#error = null;
-    this.#unsaved += 1;
-    this.#saving = this.#saving.then(() => this.#save(id, collection, tags));
     this.draw();
-  }
-
-  async #save(id, collection, tags) {
+    const here = () => this.#image?.id === id;
     try {
-      const image = await this.#api.call("PATCH", `/v1/images/${id}`, { query: { collection }, json: { tags } });
+      const image = await this.#tagQueue.send(id, this.#navigation.place.collection, tags);
       announce(`Tags: ${tags.join(", ") || "none"}`);
-      if (this.#image?.id === id) this.#saved = image;
+      if (here()) this.#saved = image;
       this.dispatchEvent(new Event("tagged"));
     } catch (error) {
-      this.#error = error;
+      if (here()) this.#error = error;
     }
-    this.#unsaved -= 1;
-    if (!this.#unsaved && this.#image?.id === id) this.#renew(this.#saved);
+    if (!this.#tagQueue.waiting && here()) this.#renew(this.#saved);
     this.draw();
   }
 
   #press(event) {
     if (event.target.matches("input") || event.ctrlKey || event.metaKey || event.altKey || !this.#image) return;
     if (event.target.closest("crop-box")) return;
+    if (event.repeat && event.key === "Delete") return; // The next picture is not meant by a key held too long.
     const { before, next } = this.#neighbours();
     const acts = {
       ArrowLeft: () => this.#goTo(before),

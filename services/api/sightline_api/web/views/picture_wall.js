@@ -5,14 +5,14 @@
 
 import { followed } from "../navigation.js";
 import { holds, linesOf, neighbourOf } from "./wall_lines.js";
-import { describe, headingOf, mend, tileOf } from "./wall_tiles.js";
+import { describe, headingOf, mend, relate, tileOf } from "./wall_tiles.js";
 
 const GAP_PX = 6;
 const WIDE_ROW_PX = 210;
 const NARROW_ROW_PX = 120;
 const NARROW_PX = 600;
-const AHEAD_PX = 1_200;
 /** Drawn beyond the visible part, above and below; and as near to the end more is asked for. */
+const AHEAD_PX = 1_200;
 
 /** Asks for more with `near-end`; a picture that is opened is gone to. */
 export class PictureWall extends HTMLElement {
@@ -20,8 +20,10 @@ export class PictureWall extends HTMLElement {
   #list = document.createElement("ul");
   #items = [];
   #more = false;
-  #byMonth = false;
+  #months = null;
   #lines = [];
+  /** The items that the lines are made of. */
+  #laid = this.#items;
   #drawn = new Map();
   #active = 0;
   #asked = false;
@@ -43,19 +45,24 @@ export class PictureWall extends HTMLElement {
 
   /**
    * @param {import("../results.js").Item[]} items
-   * @param {{more: boolean, byMonth: boolean, fresh: boolean}} how whether there are more to come, whether
-   *   they stand under their months, whether they are others than before
+   * @param {{more: boolean, months: ?string, fresh: boolean}} how whether there are more to come, by the
+   *   months of which time they stand, whether they are others than before
    */
-  show(items, { more, byMonth, fresh }) {
+  show(items, { more, months, fresh }) {
+    const focused = !fresh && this.#list.contains(document.activeElement) ? document.activeElement : null;
     this.#items = items;
     this.#more = more;
-    this.#byMonth = byMonth;
+    this.#months = months;
     if (fresh) {
       this.#active = 0;
       this.#clear();
     }
-    this.#active = Math.min(this.#active, Math.max(items.length - 1, 0));
+    for (const item of items) if (this.#drawn.has(item.image.id)) relate(this.#drawn.get(item.image.id), item);
+    // Where it still is, the focus stays on its picture, though others may come before it.
+    const place = focused ? this.#indexOf(focused) : -1;
+    this.#active = place < 0 ? Math.min(this.#active, Math.max(items.length - 1, 0)) : place;
     this.#lay();
+    if (place >= 0) focused.focus({ preventScroll: true });
   }
 
   /**
@@ -76,7 +83,8 @@ export class PictureWall extends HTMLElement {
     const width = this.clientWidth;
     if (!width) return;
     const height = width < NARROW_PX ? NARROW_ROW_PX : WIDE_ROW_PX;
-    this.#lines = linesOf(this.#items, { width, height, gap: GAP_PX }, this.#byMonth);
+    this.#lines = linesOf(this.#items, { width, height, gap: GAP_PX }, this.#months);
+    this.#laid = this.#items;
     const bottom = this.#lines.at(-1);
     this.#list.style.height = `${bottom ? bottom.top + bottom.height : 0}px`;
     this.#list.hidden = !this.#items.length;
@@ -93,6 +101,8 @@ export class PictureWall extends HTMLElement {
   }
 
   #draw() {
+    if (!this.clientWidth) return; // It is hidden: nothing is near the visible part.
+    if (this.#laid !== this.#items) return this.#lay(); // They came while it was.
     const start = -this.#list.getBoundingClientRect().top;
     const [above, below] = [start - AHEAD_PX, start + innerHeight + AHEAD_PX];
     const wanted = new Map();
@@ -168,9 +178,9 @@ export class PictureWall extends HTMLElement {
   #focus(index) {
     this.#active = index;
     this.#draw();
-    const link = this.#drawn.get(this.#items[index].image.id).querySelector("a");
-    link.focus({ preventScroll: true });
-    link.scrollIntoView({ block: "nearest" });
+    const link = this.#drawn.get(this.#items[index]?.image.id)?.querySelector("a");
+    link?.focus({ preventScroll: true });
+    link?.scrollIntoView({ block: "nearest" });
   }
 }
 

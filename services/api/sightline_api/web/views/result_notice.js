@@ -5,6 +5,7 @@
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { searches } from "../address.js";
 import { counted } from "../format.js";
+import { brings } from "../jobs.js";
 import { announce, View } from "./view.js";
 
 export class ResultNotice extends View {
@@ -32,7 +33,10 @@ export class ResultNotice extends View {
   template() {
     if (this.#navigation.place.view !== "pictures") return nothing;
     const { state, error, items, warnings } = this.#results;
-    if (state === "failed") return html`<p id="notice" class="fault">${error.message}</p>`;
+    if (state === "failed") {
+      return html`<p id="notice" class="fault">${error.message}
+        <button class="small" @click=${() => this.#results.tryAgain()}>Try again</button></p>`;
+    }
     if (state === "ready" && !items.length) return this.#empty();
     return html`
       ${this.#outcome()} ${warnings.map(({ detail }) => html`<p class="warning">${detail}</p>`)}
@@ -40,10 +44,10 @@ export class ResultNotice extends View {
   }
 
   drawn() {
-    const { state, items, more, noGoodMatch } = this.#results;
+    const { state, error, items, more, noGoodMatch } = this.#results;
     const sentence = {
       loading: "Searching…",
-      failed: this.textContent.trim(),
+      failed: error?.message,
       ready: `${noGoodMatch ? "Nothing stands out. " : ""}${more ? "More than " : ""}${counted(items.length, "picture")}`,
     }[state];
     if (sentence !== this.#said) announce(sentence);
@@ -81,8 +85,9 @@ export class ResultNotice extends View {
     if (searches(place) || place.filter) {
       return html`<p id="notice">No picture matches. ${place.filter ? "The filter may leave all of them out." : nothing}</p>`;
     }
+    const here = place.collection ?? this.#access.defaultCollection;
     const coming = this.#jobs.active
-      .filter(({ collection }) => !place.collection || collection === place.collection)
+      .filter((job) => brings(job) && job.collection === here)
       .reduce((sum, { counts }) => sum + counts.pending, 0);
     return html`<div id="notice" class="empty">
       <h1>No pictures yet</h1>

@@ -13,15 +13,20 @@ const PAUSE_MS = 200;
 export class SearchBar extends View {
   #navigation;
   #text = "";
+  /** The text of the place that the page is at. */
+  #searched = "";
+  /** Ends when the text in the box is to be searched; null where none waits. */
   #timer = null;
-  #writing = false;
   /** Since the last pause that led to a place of its own: "back" leads past every text in between. */
+  #writing = false;
 
   /** @param {import("../navigation.js").Navigation} navigation */
   set navigation(navigation) {
+    // The header hands it over whenever it draws, and somebody may be writing.
+    if (navigation === this.#navigation) return;
     this.#navigation = navigation;
     navigation.addEventListener("change", () => this.#follow());
-    this.#text = navigation.place.q;
+    this.#text = this.#searched = navigation.place.q;
     this.draw();
   }
 
@@ -47,7 +52,8 @@ export class SearchBar extends View {
         <input type="search" name="q" aria-label="Search pictures" autocomplete="off" spellcheck="false"
           enterkeyhint="search" placeholder="a cat on a sofa -people" maxlength="10000"
           .value=${live(this.#text)}
-          @input=${(event) => this.#write(event)} @blur=${() => (this.#writing = false)} />
+          @input=${(event) => this.#write(event)} @compositionend=${(event) => this.#write(event)}
+          @blur=${() => (this.#writing = false)} />
         <input type="file" id="query-photo" accept="image/*,.heic,.heif,.avif" hidden
           @change=${(event) => this.#choose(event.target)} />
         <button type="button" class="quiet" aria-label="Search by a picture" title="Search by a picture"
@@ -56,22 +62,36 @@ export class SearchBar extends View {
     `;
   }
 
+  /** What an input method composes is searched once it is done; browsers differ in which event comes last. */
   #write({ target, isComposing }) {
     this.#text = target.value;
-    clearTimeout(this.#timer);
+    this.#cease();
     if (!isComposing) this.#timer = setTimeout(() => this.#search(), PAUSE_MS);
   }
 
   #submit(event) {
     event.preventDefault();
-    clearTimeout(this.#timer);
     this.#search();
     this.#writing = false;
   }
 
   #search() {
+    this.#cease();
     this.#navigation.go({ q: this.#text, view: "pictures", picture: null }, { replace: this.#writing });
     this.#writing = true;
+  }
+
+  /** Text that waits goes to where the visitor has gone meanwhile, and closes nothing there. */
+  #goAlong() {
+    if (this.#timer === null) return;
+    this.#cease();
+    this.#navigation.go({ q: this.#text }, { replace: true });
+    this.#writing = true;
+  }
+
+  #cease() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   #choose(input) {
@@ -82,8 +102,10 @@ export class SearchBar extends View {
 
   #follow() {
     const { q } = this.#navigation.place;
+    if (q === this.#searched) return this.#goAlong();
+    this.#cease();
+    this.#searched = q;
     if (q === this.#text) return;
-    clearTimeout(this.#timer);
     this.#text = q;
     this.#writing = false;
     this.draw();

@@ -26,7 +26,7 @@ export class View extends HTMLElement {
   /** What had the focus is gone: whoever works by keyboard goes on with what stands in its place. */
   #focus(place) {
     const left = [...this.querySelectorAll(FOCUSABLE)];
-    (left[Math.min(place, left.length - 1)] ?? document.getElementById("main")).focus();
+    (left[Math.min(place, left.length - 1)] ?? elsewhere()).focus();
   }
 
   /** What is to be seen. */
@@ -41,6 +41,12 @@ export class View extends HTMLElement {
 /** The dialog that is open, or the page: while a dialog is open, nothing outside can be reached or heard. */
 export function topmost() {
   return [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
+}
+
+/** Where whoever works by keyboard goes on: what lies behind a dialog takes no focus. */
+function elsewhere() {
+  const host = topmost();
+  return host === document.body ? document.getElementById("main") : host.querySelector(FOCUSABLE);
 }
 
 /**

@@ -6,8 +6,8 @@ import { monthOf } from "../format.js";
 import { rowsOf } from "../justified.js";
 
 const HEADING_PX = 44;
-const [FLATTEST, SLIMMEST] = [0.5, 3];
 /** Shapes beyond these are cut to them: a panorama would take a row for itself. */
+const [FLATTEST, SLIMMEST] = [0.5, 3];
 
 /**
  * @typedef {object} Line a row of pictures, or a heading
@@ -20,13 +20,13 @@ const [FLATTEST, SLIMMEST] = [0.5, 3];
 /**
  * @param {import("../results.js").Item[]} items
  * @param {{width: number, height: number, gap: number}} space as `rowsOf` takes it
- * @param {boolean} byMonth
+ * @param {?"sort_at" | "indexed_at"} time by whose months they stand; null where they do not
  * @returns {Line[]}
  */
-export function linesOf(items, space, byMonth) {
+export function linesOf(items, space, time) {
   const lines = [];
   let top = 0;
-  for (const [heading, first, last] of byMonth ? months(items) : [[null, 0, items.length]]) {
+  for (const [heading, first, last] of time ? months(items, time) : [[null, 0, items.length]]) {
     if (heading) {
       lines.push({ top, height: HEADING_PX, heading, first });
       top += HEADING_PX;
@@ -93,10 +93,10 @@ function centres({ widths }, gap) {
   });
 }
 
-function months(items) {
+function months(items, time) {
   const runs = [];
   items.forEach(({ image }, index) => {
-    const month = monthOf(image.sort_at);
+    const month = monthOf(image[time]);
     if (runs.at(-1)?.[0] === month) runs.at(-1)[2] = index + 1;
     else runs.push([month, index, index + 1]);
   });

@@ -12,18 +12,29 @@ const LONGEST_WAIT_MS = 30_000;
  * @param {import("../results.js").Item} item
  * @param {string} href
  */
-export function tileOf({ image, relevance }, href) {
-  const item = document.createElement("li");
+export function tileOf(item, href) {
+  const tile = document.createElement("li");
   const link = document.createElement("a");
-  const name = nameOf(image);
-  link.dataset.id = image.id;
+  link.dataset.id = item.image.id;
   link.href = href;
+  link.append(thumbnailOf(item.image));
+  if (item.relevance !== null) link.append(relevanceBar());
+  tile.append(link);
+  relate(tile, item);
+  return tile;
+}
+
+/**
+ * Say how relevant a picture is: other pictures that come in change it.
+ * @param {Element} tile
+ * @param {import("../results.js").Item} item
+ */
+export function relate(tile, { image, relevance }) {
+  const link = tile.firstElementChild;
+  const name = nameOf(image);
   link.setAttribute("aria-label", relevance === null ? name : `${name}, relevance ${share(relevance)}`);
   link.title = relevance === null ? name : `${name} · ${share(relevance)}`;
-  link.append(thumbnailOf(image));
-  if (relevance !== null) link.append(relevanceBar(relevance));
-  item.append(link);
-  return item;
+  if (relevance !== null) link.querySelector(".relevance").style.width = `${Math.round(relevance * 100)}%`;
 }
 
 /** @param {string} month */
@@ -80,9 +91,8 @@ function loadAgain(picture) {
   picture.src = address;
 }
 
-function relevanceBar(relevance) {
+function relevanceBar() {
   const bar = document.createElement("span");
   bar.className = "relevance";
-  bar.style.width = `${Math.round(relevance * 100)}%`;
   return bar;
 }
