@@ -120,19 +120,20 @@ def _assert_all_there(lab: Lab, ids: set[str], space: str) -> None:
 
 
 def _finished(lab: Lab, migration_id: str, space: str) -> None:
-    assert len(lab.stored()) == 2
+    until(lambda: len(lab.stored()) == 2, "no more is stored than both versions")
     assert lab.act(migration_id, "finish")["state"] == "finished"
-    assert len(lab.stored()) == 1
+    until(lambda: len(lab.stored()) == 1, "nothing of the old version is stored")
     lab.kill_gateway()
     until(lambda: lab.gateways[0].get("/readyz").is_success, "the gateway is back")
     assert lab.space(lab.gateways[0], COLLECTION) == space, "though SIGHTLINE_MODEL names the first model"
 
 
 def _aborted(lab: Lab, space: str, ids: set[str]) -> None:
+    until(lambda: len(lab.stored()) == 1, "no graph is being built in a folder of its own")
     kept = lab.stored()
     migration = lab.migrate(model="first")
     until(lambda: lab.migration(migration["id"])["progress"]["points_new"], "some of it is built")
     assert lab.act(migration["id"], "abort")["state"] == "aborted"
-    assert lab.stored() == kept
+    until(lambda: lab.stored() == kept, "nothing of the new version is stored")
     assert lab.space(lab.api, COLLECTION) == space
     assert lab.images(COLLECTION).keys() == ids
