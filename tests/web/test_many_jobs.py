@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from browser import PATIENCE_MS
 from playwright.sync_api import Route, expect
-from tenacity import retry, stop_after_delay
+from tenacity import retry, stop_after_delay, wait_fixed
 from visit import Visit
 
 LISTED = 30
@@ -81,10 +81,11 @@ def early(visit: Callable[..., Visit], page_files: str, answers: Answers) -> Vis
     return begun
 
 
-@retry(stop=stop_after_delay(PATIENCE_MS / 1000), reraise=True)
+@retry(stop=stop_after_delay(PATIENCE_MS / 1000), wait=wait_fixed(0.05), reraise=True)
 def await_streams(visit: Visit, answers: Answers, *numbers: int) -> None:
     """Wait until the page listens to these jobs and no other."""
-    visit.page.evaluate("() => fetch('/web/icon.svg')")  # Meanwhile requests are answered.
+    # Meanwhile requests are answered. Bodies that nobody reads would use up what the browser has for requests.
+    visit.page.evaluate("() => fetch('/web/icon.svg').then((answer) => answer.text())")
     assert set(answers.streams) == {f"job-{number:02}" for number in numbers}
 
 
