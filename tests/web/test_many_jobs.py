@@ -84,7 +84,7 @@ def early(visit: Callable[..., Visit], page_files: str, answers: Answers) -> Vis
 @retry(stop=stop_after_delay(PATIENCE_MS / 1000), wait=wait_fixed(0.05), reraise=True)
 def await_streams(visit: Visit, answers: Answers, *numbers: int) -> None:
     """Wait until the page listens to these jobs and no other."""
-    # Meanwhile requests are answered. Bodies that nobody reads would use up what the browser has for requests.
+    # Meanwhile requests are answered. Bodies that nobody reads would use up the browser's room for others.
     visit.page.evaluate("() => fetch('/web/icon.svg').then((answer) => answer.text())")
     assert set(answers.streams) == {f"job-{number:02}" for number in numbers}
 
