@@ -56,18 +56,21 @@ _FEW = 32
 
 
 def compare_searches(
-    stages: SearchStages, ours: Service, free: FreeCores, *, seconds: float, runs: int
+    stages: SearchStages, ours: Service, free: FreeCores, *, seconds: float, seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Turns: the whole at each number of clients, and what the parts, measured before and after, foretell."""
+    """Turns: the whole at each number of clients, and what the parts, measured before and after, foretell.
+
+    There is one turn for each seed. One that was used before asks for texts that the gateway remembers.
+    """
     turns = []
     before = stages.measure(COLLECTION, seconds, free)
-    for run in range(runs):
-        whole = {clients: _load(ours, free, clients, seconds, run + 1) for clients in CLIENTS}
+    for seed in seeds:
+        whole = {clients: _load(ours, free, clients, seconds, seed) for clients in CLIENTS}
         after = stages.measure(COLLECTION, seconds, free)
         costs = before.and_then(after).costs()
         turn: dict[str, Any] = {"costs": _costs(costs)}
         for clients, (load, cores) in whole.items():
-            told = simulate_searches(costs, cores=cores, clients=clients, seconds=_SIMULATED_S, seed=run + 1)
+            told = simulate_searches(costs, cores=cores, clients=clients, seconds=_SIMULATED_S, seed=seed)
             measured = load.latencies_ms
             turn[str(clients)] = {
                 "free_cores": cores,
@@ -171,7 +174,8 @@ def measure(
         for first, size in pairwise([0, *sorted(points)]):
             _grow(index, made, first, size)
             ours.load(4, 1.0, seed=0)
-            turns = compare_searches(searching, ours, free, seconds=seconds, runs=runs)
+            seeds = range(size + 1, size + 1 + runs)
+            turns = compare_searches(searching, ours, free, seconds=seconds, seeds=seeds)
             search[str(size)] = {
                 clients: summary([turn[clients] for turn in turns], ("p50_ms", "p95_ms", "per_second"))
                 for clients in map(str, CLIENTS)
