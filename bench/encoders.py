@@ -8,8 +8,6 @@ that its library comes with, and stands still while others are measured. Figures
 runs; cosines, the lowest of all pictures, are to torch in float32.
 """
 
-import argparse
-import json
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,9 +15,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from bench.command import add_cache, add_weights, measure_and_print, parser_of
 from bench.corpora import WEB, make_corpus
 from bench.encoder_process import EncoderProcess
 from bench.onnx_export import export_onnx
@@ -99,25 +97,13 @@ def tables(found: dict[str, Any]) -> list[Table]:
 
 def main() -> None:
     """Print tables; with --json write the figures to a file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    models = Path(".cache/models")
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each turn")
-    parser.add_argument("--model", type=Path, default=models / "clip-b32-random", help="artifact folder")
-    parser.add_argument("--weights", type=Path, default=models / "clip-b32-random-weights",
-                        help="the same model as sentence-transformers loads it")  # fmt: skip
+    add_weights(parser)
     parser.add_argument("--int8", type=Path, help="artifact folder of the same model with int8")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where pictures are kept")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = vars(parser.parse_args())
-    out = options.pop("json")
-    found = measure(**options)
-    if out:
-        out.write_text(json.dumps(found, indent=2) + "\n")
-    for table in tables(found):
-        Console(width=130).print(table)
+    add_cache(parser)
+    measure_and_print(parser, measure, tables)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ A second table has the processor time that a picture costs: where others use the
 (the embedder, which gives way to searches, gives way to them too), while these figures hold.
 """
 
-import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,8 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
-
+from bench.command import add_cache, add_weights, measure_and_print, parser_of
 from bench.corpora import CORPORA, make_corpus, megabytes_per_file
 from bench.embedded_stack import embedded_stack
 from bench.ingest_tables import tables
@@ -99,26 +96,14 @@ def measure(
 
 def main() -> None:
     """Print a table; with --json write the figures to a file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    models = Path(".cache/models")
-    parser.add_argument("--corpus", nargs="+", choices=list(CORPORA), default=list(CORPORA))
+    parser = parser_of(__doc__)
+    parser.add_argument("--corpus", dest="corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--files", type=int, default=160, help="photos per run; twice as many from the web")
     parser.add_argument("--stock-files", type=int, default=32, help="photos the stock loop is given")
-    parser.add_argument("--model", type=Path, default=models / "clip-b32-random", help="artifact folder")
-    parser.add_argument("--weights", type=Path, default=models / "clip-b32-random-weights",
-                        help="the same model as sentence-transformers loads it")  # fmt: skip
-    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where corpora are kept")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = vars(parser.parse_args())
-    out = options.pop("json")
-    found = measure(options.pop("corpus"), **options)
-    if out:
-        out.write_text(json.dumps(found, indent=2) + "\n")
-    for table in tables(found):
-        Console(width=130).print(table)
+    add_weights(parser)
+    add_cache(parser)
+    measure_and_print(parser, measure, tables)
 
 
 if __name__ == "__main__":

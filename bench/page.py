@@ -7,8 +7,6 @@ last key until the frame that shows the first result's picture is painted, which
 page waits for after a key (0.2 s). Then it scrolls to the 1,000th hit.
 """
 
-import argparse
-import json
 import random
 import sys
 import tempfile
@@ -19,10 +17,10 @@ from typing import Any
 
 import numpy as np
 from playwright.sync_api import Browser, Page
-from rich.console import Console
 from rich.table import Table
 
 from bench.benchmark import Skipped
+from bench.command import add_cache, measure_and_print, parser_of
 from bench.embedded_stack import embedded_stack
 from bench.http_load import random_text
 from bench.machine import cores_and_processor
@@ -137,21 +135,11 @@ def _percentiles(milliseconds: list[float]) -> dict[str, float]:
 
 def main() -> None:
     """Print tables; with --json write the figures to a file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--pictures", type=int, default=10_000)
     parser.add_argument("--searches", type=int, default=20)
-    parser.add_argument("--model", type=Path, default=Path(".cache/models/clip-b32-random"))
-    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"))
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = vars(parser.parse_args())
-    out = options.pop("json")
-    found = measure(**options)
-    if out:
-        out.write_text(json.dumps(found, indent=2) + "\n")
-    for table in tables(found):
-        Console(width=130).print(table)
+    add_cache(parser)
+    measure_and_print(parser, measure, tables)
 
 
 if __name__ == "__main__":

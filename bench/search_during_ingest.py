@@ -8,8 +8,6 @@ when a search was due, and the clients are in a process of their own. Medians ov
 taken in each run.
 """
 
-import argparse
-import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -21,9 +19,9 @@ from typing import Any
 
 import httpx
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from bench.command import add_cache, measure_and_print, parser_of
 from bench.corpora import WEB, make_corpus
 from bench.embedded_stack import embedded_stack
 from bench.folder_job import index_folder
@@ -115,23 +113,12 @@ def tables(found: dict[str, Any]) -> list[Table]:
 
 def main() -> None:
     """Print a table; with --json write the figures to a file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--files", type=int, default=480, help="pictures of one job")
     parser.add_argument("--points", type=int, default=10_000, help="points in the collection searched")
-    model = Path(".cache/models/clip-b32-random")
-    parser.add_argument("--model", type=Path, default=model, help="artifact folder")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where pictures are kept")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = vars(parser.parse_args())
-    out = options.pop("json")
-    found = measure(**options)
-    if out:
-        out.write_text(json.dumps(found, indent=2) + "\n")
-    for table in tables(found):
-        Console(width=130).print(table)
+    add_cache(parser)
+    measure_and_print(parser, measure, tables)
 
 
 if __name__ == "__main__":

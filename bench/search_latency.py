@@ -7,8 +7,6 @@ In turns, on the same vectors: an embedded stack and the stock service (bench/st
 and the index are called alone. Figures are medians over the runs; ratios are taken in each run.
 """
 
-import argparse
-import json
 import os
 import random
 import tempfile
@@ -20,8 +18,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from bench.command import add_weights, measure_and_print, parser_of
 from bench.embedded_stack import embedded_stack
 from bench.http_load import random_text
 from bench.machine import cores_and_processor
@@ -118,24 +116,12 @@ def measure(*, points: int, runs: int, seconds: float, model: Path, weights: Pat
 
 def main() -> None:
     """Print tables; with --json write the figures to a file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    models = Path(".cache/models")
+    parser = parser_of(__doc__)
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each load")
-    parser.add_argument("--model", type=Path, default=models / "clip-b32-random", help="artifact folder")
-    parser.add_argument("--weights", type=Path, default=models / "clip-b32-random-weights",
-                        help="the same model as sentence-transformers loads it")  # fmt: skip
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = vars(parser.parse_args())
-    out = options.pop("json")
-    found = measure(**options)
-    if out:
-        out.write_text(json.dumps(found, indent=2) + "\n")
-    for table in tables(found):
-        Console(width=130).print(table)
+    add_weights(parser)
+    measure_and_print(parser, measure, tables)
 
 
 if __name__ == "__main__":

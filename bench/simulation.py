@@ -9,8 +9,6 @@ whole. Each turn is foretold from the stages before and after it, and from the c
 (bench/free_cores.py). Figures are medians over the turns, the error that of the medians.
 """
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,8 +20,8 @@ from statistics import mean, median
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from bench.command import add_cache, measure_and_print, parser_of
 from bench.corpora import CORPORA, make_corpus
 from bench.embedded_stack import embedded_stack
 from bench.folder_job import index_folder
@@ -196,25 +194,14 @@ def measure(
 
 def main() -> None:
     """Print tables; with --json write the figures to a file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of(__doc__)
     parser.add_argument("--points", type=int, nargs="+", default=[2_000, 20_000, 100_000])
     parser.add_argument("--corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each stage and load")
     parser.add_argument("--files", type=int, default=160, help="pictures of a job")
-    model = Path(".cache/models/clip-b32-random")
-    parser.add_argument("--model", type=Path, default=model, help="artifact folder")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/bench"), help="where pictures are kept")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    options = vars(parser.parse_args())
-    out = options.pop("json")
-    found = measure(**options)
-    if out:
-        out.write_text(json.dumps(found, indent=2) + "\n")
-    for table in tables(found):
-        Console(width=130).print(table)
+    add_cache(parser)
+    measure_and_print(parser, measure, tables)
 
 
 if __name__ == "__main__":

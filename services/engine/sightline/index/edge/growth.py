@@ -93,6 +93,8 @@ class IndexGrowth:
             layout = self._due(held, look)
             if layout is not None and not self._stopping.is_set():
                 self._build(held, layout)
+        except IndexClosed:
+            raise
         except ShardClosed:
             pass  # dropped meanwhile
         except (BuildFailed, ShardFailed, OSError) as error:
