@@ -187,7 +187,7 @@ def test_retry_makes_no_collection_that_was_deleted(
 def test_failures_of_a_rare_reason_are_found_page_by_page(
     client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sightline.queue.ledger.MOST_FAILURES_LOOKED_AT", 7)
+    monkeypatch.setattr("sightline.queue.pages.MOST_FAILURES_LOOKED_AT", 7)
     job = job_with_failures(ledger, 30)
     asked: dict[str, Any] = {"reason": "archive_member_unsafe", "limit": 2}
     found, pages = [], 0

@@ -167,7 +167,7 @@ class Desk:
         return self.ledger.job(job.id)
 
     def failures(self, job: Job) -> list[Failure]:
-        return list(self.ledger.failures(job.id, reason=None, after=-1, limit=10_000))
+        return list(self.ledger.failures(job.id, reason=None))
 
     def points(self, collection: str) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -1,65 +1,24 @@
 """The ledger against a real Redis: counts that add up, however often things happen."""
 
 import random
-from datetime import UTC, datetime
 from threading import Thread
-from typing import Any
 
 import pytest
-from redis import Redis
+from ledger_jobs import REQUEST, failure, item, plan
 
 from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound, Unavailable
 from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import (
     Batch,
     BatchOutcome,
-    Failure,
     IdempotencyKey,
-    Job,
     JobError,
     JobRequest,
     JobState,
 )
 from sightline.queue.ledger import Ledger
-from sightline.queue.sources import FolderSource, Item, PictureRef, RecordedSource, SourceKind
-
-REQUEST = JobRequest(collection="images", source=FolderSource(path="/pictures"), tags=("a",))
-
-
-def item(number: int) -> Item:
-    return Item(number=number, kind=SourceKind.FOLDER, uri=f"file:///{number}")
-
-
-def plan(ledger: Ledger, job: Job, items: int) -> Batch:
-    state = ledger.plan_state(job.id)
-    numbers = range(state.next_number, state.next_number + items)
-    batch = Batch(id=str(state.next_batch), items=tuple(item(number) for number in numbers))
-    assert ledger.plan_batch(job.id, batch, cursor=f"file:///{numbers[-1]}")
-    return batch
-
-
-def failure(number: int, reason: FailureReason = FailureReason.TRUNCATED) -> Failure:
-    return Failure(item=item(number), reason=reason, detail="d", attempts=1, at=datetime.now(UTC))
-
-
-def job_with_failures(ledger: Ledger, pictures: int, rare: int) -> Job:
-    """An ended job in which every picture was truncated, but the one numbered `rare`: that was empty."""
-    job = ledger.create(REQUEST)
-    batch = plan(ledger, job, pictures)
-    ledger.end_listing(job.id)
-    failures = tuple(
-        failure(number, FailureReason.EMPTY if number == rare else FailureReason.TRUNCATED)
-        for number in range(pictures)
-    )
-    ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=0, unchanged=0, failures=failures))
-    return job
-
-
-def pages_read(redis: Redis) -> int:
-    """How often Redis was asked for failures."""
-    about: Any = redis.info("commandstats")
-    calls: int = about.get("cmdstat_zrangebyscore", {"calls": 0})["calls"]
-    return calls
+from sightline.queue.pages import page_of_failures
+from sightline.queue.sources import PictureRef, RecordedSource, SourceKind
 
 
 def test_new_job_is_queued_and_active(ledger: Ledger) -> None:
@@ -178,77 +137,6 @@ def test_counts_add_up_at_every_moment_under_concurrent_outcomes(ledger: Ledger)
     ended = ledger.job(job.id)
     assert (ended.counts.indexed, ended.counts.unchanged, ended.counts.failed) == (80, 40, 40)
     assert ended.failures_by_reason == {FailureReason.TRUNCATED: 40}
-
-
-def test_failures_come_in_order_of_listing_page_by_page_and_by_reason(ledger: Ledger) -> None:
-    job = ledger.create(REQUEST)
-    batch = plan(ledger, job, 10)
-    reasons = [FailureReason.EMPTY if number % 2 else FailureReason.TRUNCATED for number in range(10)]
-    failures = tuple(failure(number, reason) for number, reason in enumerate(reasons))
-    ledger.set_outcome(job.id, batch.id, BatchOutcome(indexed=0, unchanged=0, failures=failures))
-
-    first = ledger.failures(job.id, reason=None, after=-1, limit=4)
-    second = ledger.failures(job.id, reason=None, after=first[-1].item.number, limit=4)
-    odd = ledger.failures(job.id, reason=FailureReason.EMPTY, after=3, limit=2)
-
-    assert [one.item.number for one in first] == [0, 1, 2, 3]
-    assert [one.item.number for one in second] == [4, 5, 6, 7]
-    assert [one.item.number for one in odd] == [5, 7]
-
-
-def test_failures_of_a_rare_reason_take_a_round_trip_for_hundreds_of_others(
-    ledger: Ledger, redis: Redis
-) -> None:
-    job = job_with_failures(ledger, 2_000, rare=1_999)
-    before = pages_read(redis)
-
-    (found,) = ledger.failures(job.id, reason=FailureReason.EMPTY, after=-1, limit=1)
-
-    assert found.item.number == 1_999
-    assert pages_read(redis) - before <= 5
-
-
-def test_a_page_of_failures_looks_at_so_many_and_says_where_to_go_on(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sightline.queue.ledger.MOST_FAILURES_LOOKED_AT", 3)
-    job = job_with_failures(ledger, 8, rare=5)
-
-    def page(after: int) -> tuple[list[int], int | None]:
-        found, on = ledger.page_of_failures(job.id, reason=FailureReason.EMPTY, after=after, limit=2)
-        return [one.item.number for one in found], on
-
-    assert page(-1) == ([], 2)
-    assert page(2) == ([5], 5)
-    assert page(5) == ([], None)
-
-
-def test_jobs_are_listed_newest_first_and_page_by_page(ledger: Ledger) -> None:
-    jobs = [ledger.create(REQUEST) for _ in range(5)]
-    ledger.end_listing(jobs[1].id)
-    newest_first = [job.id for job in reversed(jobs)]
-
-    first, last = ledger.list_jobs(state=None, before=None, limit=2)
-    rest, end = ledger.list_jobs(state=None, before=last, limit=3)
-    ended, _ = ledger.list_jobs(state=JobState.SUCCEEDED, before=None, limit=10)
-
-    assert [job.id for job in first] == newest_first[:2]
-    assert [job.id for job in rest] == newest_first[2:]
-    assert [job.id for job in ended] == [jobs[1].id]
-    assert end is None
-
-
-def test_a_page_of_jobs_looks_at_so_many_and_says_where_to_go_on(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sightline.queue.ledger.MOST_LOOKED_AT", 3)
-    jobs = [ledger.create(REQUEST) for _ in range(5)]
-    ledger.end_listing(jobs[0].id)
-
-    found, on = ledger.list_jobs(state=JobState.SUCCEEDED, before=None, limit=2)
-    assert (found, on) == ([], jobs[2].id)
-    found, on = ledger.list_jobs(state=JobState.SUCCEEDED, before=on, limit=2)
-    assert ([job.id for job in found], on) == ([jobs[0].id], None)
 
 
 def test_stopped_job_cancels_what_nobody_started_and_waits_for_the_rest(ledger: Ledger) -> None:
@@ -374,7 +262,7 @@ def test_unknown_job_is_not_found(ledger: Ledger) -> None:
     with pytest.raises(JobNotFound):
         ledger.job("none")
     with pytest.raises(JobNotFound):
-        ledger.failures("none", reason=None, after=-1, limit=1)
+        page_of_failures(ledger, "none", reason=None, after=-1, limit=1)
 
 
 def test_missing_redis_is_unavailable_and_not_a_hang() -> None:

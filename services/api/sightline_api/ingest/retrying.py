@@ -9,8 +9,6 @@ from sightline.queue.ledger import Ledger
 from sightline.queue.sources import MigrationSource, PictureRef, RecordedSource
 from sightline_api.http.problems import ApiError
 
-_PAGE = 500
-
 
 def retry_of(job: Job, reason: FailureReason | None) -> JobRequest:
     """The request for a job of what failed, with the tags and all else that was asked for then.
@@ -39,9 +37,6 @@ def check_no_migration(job: Job) -> None:
 
 
 def failed_pictures(ledger: Ledger, job_id: str, reason: FailureReason | None) -> Iterator[PictureRef]:
-    """The pictures of a job's failures, read page by page; what was refused when listed stays so."""
-    after = -1
-    while page := ledger.failures(job_id, reason=reason, after=after, limit=_PAGE):
-        for failure in page:
-            yield PictureRef(**failure.item.model_dump(exclude={"number"}))
-        after = page[-1].item.number
+    """The pictures of a job's failures, lazily; what was refused when listed stays so."""
+    for failure in ledger.failures(job_id, reason=reason):
+        yield PictureRef(**failure.item.model_dump(exclude={"number"}))

@@ -9,6 +9,7 @@ from sse_starlette import EventSourceResponse
 
 from sightline.errors import FailureReason
 from sightline.queue.jobs import Failure, JobState
+from sightline.queue.pages import page_of_failures, page_of_jobs
 from sightline_api.gateway import GatewayDep
 from sightline_api.http.access import READ, WRITE, CallerDep
 from sightline_api.http.bounded_routes import BoundedRoute
@@ -81,8 +82,8 @@ def list_jobs(
     """
     request = ["jobs", state]
     before = str(read_cursor(cursor, request)) if cursor else None
-    jobs, last = gateway.ledger.list_jobs(
-        state=state, before=before, limit=limit, collections=caller.collections
+    jobs, last = page_of_jobs(
+        gateway.ledger, state=state, before=before, limit=limit, collections=caller.collections
     )
     return JobList(
         items=[JobResource.of(job) for job in jobs],
@@ -130,7 +131,7 @@ def list_failures(
     """
     request = ["failures", job.id, reason]
     after = int(read_cursor(cursor, request)) if cursor else -1
-    failures, last = gateway.ledger.page_of_failures(job.id, reason=reason, after=after, limit=limit)
+    failures, last = page_of_failures(gateway.ledger, job.id, reason=reason, after=after, limit=limit)
     return FailureList(
         items=[FailureResource.of(failure) for failure in failures],
         next_cursor=make_cursor(last, request) if last is not None else None,

@@ -4,8 +4,7 @@ Counts are never incremented by hand: a batch's outcome is set once, together wi
 the planned batches, so a batch that runs twice counts once.
 """
 
-from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeAlias, cast
@@ -35,7 +34,6 @@ from sightline.queue.jobs import (
     Job,
     JobError,
     JobRequest,
-    JobState,
     PlanState,
     new_job_id,
 )
@@ -50,11 +48,7 @@ _IDEMPOTENCY_KEPT_S = 24 * 3600
 _UNCREATED_KEPT_S = 3600
 """References of a job whose record never came, because its maker died, go after this."""
 _REFS_AT_ONCE = 500
-MOST_LOOKED_AT = 2_000
-"""Jobs for one page of a list; each takes a round trip."""
 _FAILURES_AT_ONCE = 500
-MOST_FAILURES_LOOKED_AT = 10_000
-"""For one page of a list; they take a tenth of a second."""
 _REPLICATED = "sightline:replicated"
 _REPLICATION_WAIT_S = 2
 
@@ -152,31 +146,13 @@ class Ledger:
             raise JobNotFound(job_id)
         return read_job(job_id, record, reasons)
 
-    def list_jobs(
-        self,
-        *,
-        state: JobState | None,
-        before: str | None,
-        limit: int,
-        collections: Container[str] | None = None,
-    ) -> tuple[Sequence[Job], str | None]:
-        """Jobs of these collections, or of all, newest first, after the one named `before`.
-
-        Also the job to go on after, None at the end: so that nobody waits for long, only so many are looked
-        at, and a page may have fewer than `limit` or none.
-        """
-        jobs: list[Job] = []
-        for looked_at, job_id in enumerate(self._ids_newest_first(before), 1):
-            with suppress(JobNotFound):
-                job = self.job(job_id)
-                theirs = collections is None or job.request.collection in collections
-                if theirs and state in (None, job.state):
-                    if len(jobs) == limit:
-                        return jobs, jobs[-1].id
-                    jobs.append(job)
-            if looked_at == MOST_LOOKED_AT:
-                return jobs, job_id
-        return jobs, None
+    def newest_first(self, before: str | None) -> Iterator[tuple[str, Job | None]]:
+        """Jobs after the one named `before`, with their ids; None for one whose record has expired."""
+        for job_id in self._ids_newest_first(before):
+            try:
+                yield job_id, self.job(job_id)
+            except JobNotFound:
+                yield job_id, None
 
     def active(self) -> Sequence[str]:
         """Ids of the jobs that have not ended, oldest first."""
@@ -294,37 +270,8 @@ class Ledger:
         with redis_errors(_SERVICE):
             return bool(self._set_outcome(keys=job_keys(job_id), args=args))
 
-    def failures(
-        self, job_id: str, *, reason: FailureReason | None, after: int, limit: int
-    ) -> Sequence[Failure]:
-        """Failures in the order of listing, those numbered above `after`; raises JobNotFound.
-
-        For a reason that is rare among many others it takes long: `page_of_failures` does not.
-        """
-        self.job(job_id)
-        failures = self._failures_after(job_id, after)
-        return list(islice((one for one in failures if reason in (None, one.reason)), limit))
-
-    def page_of_failures(
-        self, job_id: str, *, reason: FailureReason | None, after: int, limit: int
-    ) -> tuple[Sequence[Failure], int | None]:
-        """Failures as `failures` gives them; also the number to go on after, None at the end.
-
-        So that nobody waits for long, only so many are looked at, and a page may have fewer than `limit` or
-        none.
-        """
-        self.job(job_id)
-        found: list[Failure] = []
-        for looked_at, failure in enumerate(self._failures_after(job_id, after), 1):
-            if reason in (None, failure.reason):
-                if len(found) == limit:
-                    return found, found[-1].item.number
-                found.append(failure)
-            if looked_at == MOST_FAILURES_LOOKED_AT:
-                return found, failure.item.number
-        return found, None
-
-    def _failures_after(self, job_id: str, after: int) -> Iterator[Failure]:
+    def failures(self, job_id: str, *, reason: FailureReason | None, after: int = -1) -> Iterator[Failure]:
+        """Failures in the order of listing, lazily, those numbered above `after`."""
         key = job_key(job_id, "failures")
         while True:
             with redis_errors(_SERVICE):
@@ -332,12 +279,11 @@ class Ledger:
                     list[str],
                     self._redis.zrangebyscore(key, f"({after}", "+inf", start=0, num=_FAILURES_AT_ONCE),
                 )
-            for record in records:
-                failure = Failure.model_validate_json(record)
-                yield failure
-                after = failure.item.number
-            if len(records) < _FAILURES_AT_ONCE:
+            failures = [Failure.model_validate_json(record) for record in records]
+            yield from (one for one in failures if reason in (None, one.reason))
+            if len(failures) < _FAILURES_AT_ONCE:
                 return
+            after = failures[-1].item.number
 
     def _record_refs(self, job_id: str, refs: Iterator[PictureRef]) -> None:
         key = job_key(job_id, "refs")
