@@ -100,6 +100,32 @@ def test_without_room_on_the_disk_nothing_is_built(
         assert len(list((fast_folder / "full" / "shards").iterdir())) == 1
 
 
+def test_a_defect_in_one_collection_keeps_no_other_from_being_built(
+    fast_folder: Path, monkeypatch: pytest.MonkeyPatch, make_point: MakePoint
+) -> None:
+    due = IndexGrowth._due
+
+    def failing_due(growth: IndexGrowth, held: Any, look: Any) -> Any:
+        if held.entry.name.startswith("broken"):
+            raise Exception("what an engine raises of a full disk")
+        return due(growth, held, look)
+
+    monkeypatch.setattr(IndexGrowth, "_due", failing_due)
+    tuning = Tuning(rebuild_points=10)
+    with closing(EdgeCollections(fast_folder / "defect", tuning)) as collections:
+        for name in ("broken", "sound"):
+            collections.ensure(name, "space-a", 16, {})
+            collections.insert(name, [point_record(make_point(number)) for number in range(20)])
+
+        def check_built() -> None:
+            assert collections.describe("sound").indexed == 20
+
+        with IndexGrowth(collections.shards, tuning):
+            collections.optimize("sound")
+            settled(check_built)
+        assert collections.describe("broken").indexed == 0
+
+
 def test_a_build_covers_every_point_and_leaves_one_folder(process: Any, make_point: MakePoint) -> None:
     child = process.start()
     client = filled(process, make_point)
