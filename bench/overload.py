@@ -1,11 +1,11 @@
 """What 400 clients at once do to a gateway whose limits are low: to those it serves, and to itself.
 
-    python -m bench.overload [--runs 5] [--seconds 10] [--points 10000] [--json FILE]
+    python -m bench.overload [--runs 5] [--seconds 10] [--points 10000] [--places 1 2] [--json FILE]
 
-On one embedded stack with two searches and two uploads at a time, in turns: one client that searches, with
-nothing else going on; one that searches while two others upload; 200 clients that search and 200 that
-upload, each again as soon as `Retry-After` lets it; and the first once more. The clients are in a process
-of their own on the same cores. Medians over the runs.
+On an embedded stack that serves as many searches at a time as there are places, and as many uploads, in
+turns: one client that searches, with nothing else going on; one that searches while two others upload; 200
+clients that search and 200 that upload, each again as soon as `Retry-After` lets it; and the first once
+more. The clients are in a process of their own on the same cores. Medians over the runs.
 """
 
 import os
@@ -28,17 +28,12 @@ from bench.flood import Flood, run_flood
 from bench.search_latency import medians
 from bench.search_points import make_points
 from bench.search_services import fill
-from sightline.encoder.artifact import open_artifact
+from sightline.encoder.artifact import Artifact, open_artifact
 from sightline.index.edge.client import EdgeClient
 from sightline_local.data_folder import DataFolder
 
 CLIENTS = 400
-LIMITS = {
-    "SIGHTLINE_SEARCH_CONCURRENCY": "2",
-    "SIGHTLINE_UPLOAD_CONCURRENCY": "2",
-    "SIGHTLINE_WAITING_PER_PLACE": "0",
-    "SIGHTLINE_MAX_ACTIVE_JOBS": "100000",
-}
+PLACES = (1, 2)
 _FILES = 64
 _MIB = 1 << 20
 
@@ -100,20 +95,42 @@ class Bench:
         return self._gateway.memory_info().rss / _MIB
 
 
-def measure(*, runs: int, seconds: float, points: int, model: Path, cache: Path) -> dict[str, Any]:
-    """All figures: `medians`, and each of the `runs`."""
+def measure(
+    *, runs: int, seconds: float, points: int, model: Path, cache: Path, places: Sequence[int] = PLACES
+) -> dict[str, Any]:
+    """All figures: for each number of places `medians`, and each of the `runs`."""
     artifact = open_artifact(model.resolve())
     pictures = make_corpus(WEB, _FILES, cache.resolve())
+    limited = []
+    for at_a_time in places:
+        turns = _turns(at_a_time, runs, seconds, points, artifact, pictures)
+        limited.append({"places": at_a_time, "medians": medians(turns), "runs": turns})
+    return {"clients": CLIENTS, "points": points, "limited": limited}
+
+
+def _turns(
+    places: int, runs: int, seconds: float, points: int, artifact: Artifact, pictures: Path
+) -> list[dict[str, float]]:
     with ExitStack() as stack:
         data = Path(stack.enter_context(tempfile.TemporaryDirectory())).resolve() / "data"
-        supervisor, api = stack.enter_context(embedded_stack(data, str(artifact.path), pictures, LIMITS))
+        supervisor, api = stack.enter_context(
+            embedded_stack(data, str(artifact.path), pictures, _limits(places))
+        )
         with closing(EdgeClient(DataFolder(data).runtime / "index.sock")) as index:
             fill(index, make_points(points, artifact.manifest.dimension, artifact.manifest.space))
         gateway = next(one for one in supervisor.children() if "sightline_api" in one.cmdline())
         bench = Bench(api, gateway, pictures, seconds)
         bench.run()
-        turns = [bench.run() for _ in range(runs)]
-    return {"clients": CLIENTS, "limits": LIMITS, "points": points, "medians": medians(turns), "runs": turns}
+        return [bench.run() for _ in range(runs)]
+
+
+def _limits(places: int) -> dict[str, str]:
+    return {
+        "SIGHTLINE_SEARCH_CONCURRENCY": str(places),
+        "SIGHTLINE_UPLOAD_CONCURRENCY": str(places),
+        "SIGHTLINE_WAITING_PER_PLACE": "0",
+        "SIGHTLINE_MAX_ACTIVE_JOBS": "100000",
+    }
 
 
 def _p95(latencies_ms: Sequence[float]) -> float:
@@ -122,10 +139,13 @@ def _p95(latencies_ms: Sequence[float]) -> float:
 
 def tables(found: dict[str, Any]) -> list[Table]:
     """The figures for a reader."""
-    title = f"{found['clients']} clients, two searches and two uploads at a time, {found['points']:,} points"
-    table = Table("", "median", title=title)
-    for name, value in found["medians"].items():
-        table.add_row(name, f"{value:.2f}")
+    title = (
+        f"{found['clients']} clients, {found['points']:,} points, medians by searches and uploads at a time"
+    )
+    limited = found["limited"]
+    table = Table("", *(str(one["places"]) for one in limited), title=title)
+    for name in limited[0]["medians"]:
+        table.add_row(name, *(f"{one['medians'][name]:.2f}" for one in limited))
     return [table]
 
 
@@ -135,6 +155,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
     parser.add_argument("--points", type=int, default=10_000, help="points in the collection searched")
+    parser.add_argument(
+        "--places", type=int, nargs="+", default=PLACES, help="searches, and uploads, at a time"
+    )
     add_cache(parser)
     measure_and_print(parser, measure, tables)
 

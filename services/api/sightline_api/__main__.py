@@ -1,5 +1,7 @@
 """`python -m sightline_api`: serve the gateway."""
 
+import gc
+import socket
 import sys
 
 import uvicorn
@@ -17,6 +19,20 @@ DRAIN_S = 25
 """At SIGTERM, requests in flight have this long to end: less than what Docker waits before it kills."""
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, whose full garbage collections leave out what was there when it began to serve.
+
+    Those are some 170,000 objects of libraries and routes that stay for good, and going over them holds every
+    request up for 0.1 s, every few seconds under load.
+    """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+
+
 def main() -> int:
     """Serve until SIGTERM; 2 when it cannot start, with the reason on standard error."""
     end_with_parent()
@@ -29,7 +45,7 @@ def main() -> int:
     except SightlineError as error:
         sys.stderr.write(f"sightline api: {error}\n")
         return 2
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             host=settings.host,

@@ -85,6 +85,6 @@ def test_what_has_no_room_is_refused_and_the_rest_is_served(client: TestClient, 
         answer = client.request(method, path, **body)  # type: ignore[arg-type]
         if work is full:
             assert (answer.status_code, answer.json()["code"]) == (429, "overloaded")
-            assert answer.headers["retry-after"] == "1"
+            assert 1 <= int(answer.headers["retry-after"]) <= 3
         elif not (full is Work.QUEUE and work is Work.UPLOAD):  # Jobs are counted before an upload.
             assert answer.status_code in (200, 202, 404), (work, answer.text)

@@ -128,7 +128,8 @@ def test_more_than_may_wait_is_refused(
             refused.result(10)
         assert refusal.value.status == 429
         assert refusal.value.code == "overloaded"
-        assert refusal.value.headers == {"Retry-After": "1"}
+        assert refusal.value.headers
+        assert 1 <= int(refusal.value.headers["Retry-After"]) <= 3
         assert [len(answer.result(10)) for answer in accepted] == [1, 2, 1]
 
 

@@ -1,5 +1,6 @@
 """More requests than can be served are refused before they wait without end."""
 
+import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
@@ -12,7 +13,8 @@ import anyio.to_thread
 from sightline.settings import Settings
 from sightline_api.http.problems import ApiError
 
-_RETRY_AFTER_S = "1"
+_RETRY_WITHIN_S = 3
+"""Drawn anew for each refusal, so that those refused together do not come back together."""
 _ORIGINALS = 4
 """Each holds a whole file in memory until its client has read it."""
 _FOLLOWED_REQUESTS = 64
@@ -39,7 +41,8 @@ class Work(StrEnum):
 def overloaded(what: str) -> ApiError:
     """The error (429) for a request that finds no room to wait; `what` is a sentence."""
     detail = f"{what} Send fewer requests at a time, and this one again in a moment."
-    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "overloaded", detail, {"Retry-After": _RETRY_AFTER_S})
+    retry_after = {"Retry-After": str(random.randint(1, _RETRY_WITHIN_S))}
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "overloaded", detail, retry_after)
 
 
 class Bound:
