@@ -25,7 +25,7 @@ class FreeCores:
         self._pool.shutdown()
 
     def count(self, seconds: float) -> float:
-        """Cores that this session was given, on average over so many seconds."""
+        """Cores that these processes were given, on average over so many seconds."""
         return sum(self._pool.map(_share_of_a_core, [seconds] * self._cores))
 
 

@@ -2,7 +2,7 @@
 
     python -m bench.http_load PORT PATH --clients 8 --seconds 5 [--per-second 5] [--seed 1]
 
-PATH holds `{}` where a text goes; every text is new. Prints JSON: `latencies_ms` of each answer,
+PATH holds `{}` where texts go; every text is new. Prints JSON: `latencies_ms` of each answer,
 `seconds` that all took, and `cpu_s` of the clients. The client speaks HTTP by itself, because on a
 machine with few cores a client library would take as much of them as the server.
 """
@@ -11,12 +11,14 @@ import argparse
 import asyncio
 import json
 import random
+import re
 import string
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
 
+_NEW_TEXT = re.compile(r"\{\}")
 _LETTERS = 4
 """Of each of two words: ten tokens with the model of the tests, whose tokens are letters."""
 
@@ -59,7 +61,7 @@ async def _client(port: int, path: str, chance: random.Random, until: float, lat
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.perf_counter() < until:
         started = time.perf_counter()
-        await _ask(reader, writer, path, random_text(chance))
+        await _ask(reader, writer, path, chance)
         latencies.append((time.perf_counter() - started) * 1000)
     writer.close()
 
@@ -72,7 +74,7 @@ async def _paced(
     async def once(due: float) -> float:
         await asyncio.sleep(due - time.perf_counter())
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        await _ask(reader, writer, path, random_text(chance))
+        await _ask(reader, writer, path, chance)
         writer.close()
         return (time.perf_counter() - due) * 1000
 
@@ -81,8 +83,10 @@ async def _paced(
     return await asyncio.gather(*(once(started + number / per_second) for number in range(count)))
 
 
-async def _ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, text: str) -> None:
-    target = path.replace("{}", text.replace(" ", "%20"))
+async def _ask(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, chance: random.Random
+) -> None:
+    target = _NEW_TEXT.sub(lambda _: random_text(chance).replace(" ", "%20"), path)
     writer.write(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     length = int(head.split("content-length:")[1].split("\r\n")[0])

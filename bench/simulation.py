@@ -168,7 +168,7 @@ def measure(
         index.ensure_collection(spec)
         assert api.base_url.port is not None
         ours = Service("sightline", api.base_url.port, f"/v1/search?q={{}}&limit={LIMIT}")
-        searching = SearchStages(stack, ours.port, index, encoder, made)
+        searching = SearchStages(stack, ours.port, index, made, encoder)
         for first, size in pairwise([0, *sorted(points)]):
             _grow(index, made, first, size)
             ours.load(4, 1.0, seed=0)

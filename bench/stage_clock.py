@@ -45,14 +45,20 @@ class Timed:
         return [took_s / middle for took_s in self.took_s]
 
 
-def timed(work: Callable[[], object], seconds: float, others_s: Callable[[], float] = lambda: 0.0) -> Timed:
-    """Call for so long, after one call that is not counted; `others_s` tells the core-seconds that other
-    processes have used until now."""
+def timed(
+    work: Callable[[], object],
+    seconds: float,
+    others_s: Callable[[], float] = lambda: 0.0,
+    rest_s: float = 0.0,
+) -> Timed:
+    """Call for so long, after one call that is not counted, with rests between calls in which threads fall
+    asleep; `others_s` tells the core-seconds that other processes have used until now."""
     work()
     took_s: list[float] = []
     own, others = time.process_time(), others_s()
     until = time.perf_counter() + seconds
     while not took_s or time.perf_counter() < until:
+        time.sleep(rest_s)
         started = time.perf_counter()
         work()
         took_s.append(time.perf_counter() - started)
