@@ -17,6 +17,7 @@ from urllib.parse import quote
 import cached_models
 import pytest
 import running_stack
+from hypothesis import settings
 from redis import Redis
 
 from sightline.payload import FirstIndexed, Payload
@@ -24,6 +25,11 @@ from sightline.queue.connection import connect_redis
 from sightline.queue.ledger import Ledger
 
 _ROOT = Path(__file__).resolve().parent.parent
+
+# An example takes as long as the machine needs that does other things. All else stays as it is, where CI is
+# set too: a profile begins with the one that is loaded.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

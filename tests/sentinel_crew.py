@@ -23,7 +23,7 @@ dir {folder}
 requirepass {sentinel_password}
 sentinel monitor {service} 127.0.0.1 {master} 2
 sentinel auth-pass {service} {password}
-sentinel down-after-milliseconds {service} 600
+sentinel down-after-milliseconds {service} 2000
 sentinel failover-timeout {service} 3000
 sentinel parallel-syncs {service} 1
 """

@@ -37,7 +37,7 @@ def _index_in(folder: Path) -> Iterator[Path]:
     command = [sys.executable, "-m", "sightline.index.edge.process", "--folder", str(folder / "shards")]
     process = subprocess.Popen([*command, "--socket", str(socket)])
     with closing(EdgeClient(socket, patience_s=0.1)) as index:
-        retry(stop=stop_after_delay(20), wait=wait_fixed(0.05))(index.ping)()
+        retry(stop=stop_after_delay(60), wait=wait_fixed(0.05))(index.ping)()
     yield socket
     process.terminate()
     process.wait(30)

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from example_migration import example_migration
+from example_picture import example_point
+from numpy.typing import NDArray
 from redis import Redis
 from starlette.testclient import TestClient
 
@@ -56,6 +59,15 @@ def drop_all(gateway: Gateway) -> None:
 
 def make(client: TestClient, **chosen: Any) -> httpx.Response:
     return client.post("/v1/collections", json={"name": NAME} | chosen)
+
+
+def make_with_a_picture(client: TestClient, gateway: Gateway) -> str:
+    """The version of a new collection with one picture in it."""
+    make(client).raise_for_status()
+    manifest = gateway.models.default.encoder.manifest
+    vector = np.eye(1, manifest.dimension, dtype=np.float32)[0]
+    gateway.index.insert(NAME, [example_point(manifest, "made up", vector)])
+    return gateway.index.collection(NAME).version
 
 
 def refusal(answer: httpx.Response) -> tuple[int, str]:
@@ -181,6 +193,26 @@ def test_deleting_leaves_nothing_behind(
     [original] = set(media_files()) - set(before)
     assert original.parts[0] == "kept"
     gateway.media.delete_collection("kept")
+
+
+def test_relevance_in_a_new_one_owes_nothing_to_a_deleted_one(
+    client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled: list[str] = []
+    sample = gateway.index.sample
+
+    def noted(collection: str, limit: int) -> NDArray[np.float32]:
+        sampled.append(collection)
+        return sample(collection, limit)
+
+    monkeypatch.setattr(gateway.index, "sample", noted)
+    for _ in range(2):
+        version = make_with_a_picture(client, gateway)
+        for _ in range(2):
+            client.get("/v1/search", params={"q": "a cat", "collection": NAME}).raise_for_status()
+        assert client.delete(f"/v1/collections/{NAME}").status_code == 204
+
+    assert sampled == [version, version]
 
 
 def test_while_jobs_are_under_way_it_stays_unless_they_are_canceled(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sightline.index import StoredPoint
 from sightline.media import FolderMediaStore
 from sightline.payload import Payload, Source
 from sightline.settings import Settings
-from sightline_api.originals import Originals
+from sightline_api.originals import MOST_HELD, Originals
 
 DATA = b"the bytes that were indexed"
 Read = Callable[[Path], bytes]
@@ -69,3 +70,15 @@ def test_nothing_outside_of_the_roots_is_read(read: Read, root: Path, tmp_path: 
     for path in (outside, root / "link.jpg", root / ".." / "outside.jpg"):
         with pytest.raises(NotFound):
             read(path)
+
+
+def test_an_original_waits_for_room_in_memory(tmp_path: Path) -> None:
+    media = FolderMediaStore(tmp_path)
+    originals = Originals(Settings(), media, Buckets.of(Settings()))
+    with ExitStack() as held:
+        for _ in range(MOST_HELD):
+            held.enter_context(originals.place(0))
+        with pytest.raises(TimeoutError), originals.place(0.01):
+            pass
+    with originals.place(0):
+        pass

@@ -58,6 +58,26 @@ def test_exports_go_where_they_may_and_into_nothing_that_is_there(
     assert code(client, "POST", "/v1/collections/none/export", json={}) == (404, "collection_not_found")
 
 
+@pytest.mark.usefixtures("gateway")
+def test_a_folder_that_the_gateway_cannot_look_into_is_refused(
+    client: TestClient, roots: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = "/v1/collections/holidays/export"
+    (roots / "closed").mkdir()
+    list_folder = os.listdir
+
+    def refuse(path: Any = ".") -> list[str]:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return list_folder(path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    for path, why in ((roots / "closed", "Permission denied"), (roots / ("x" * 300), "File name too long")):
+        refused = client.post(export, json={"path": str(path)})
+        assert (refused.status_code, refused.json()["code"]) == (403, "path_not_allowed")
+        assert why in refused.json()["detail"]
+
+
 def test_an_import_names_one_place_and_a_model(client: TestClient, settings: Settings) -> None:
     path = "/v1/collections/new/import"
     root = str(settings.import_roots[0])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -83,6 +84,32 @@ def test_one_whose_version_cannot_be_made_is_over(client: TestClient, gateway: G
     assert ended.state.final
 
 
+def test_one_that_is_aborted_while_it_is_started_leaves_no_version(
+    client: TestClient, gateway: Gateway
+) -> None:
+    aborts: list[Thread] = []
+
+    def abort() -> None:
+        under_way = gateway.migrations.of(NAME)
+        assert under_way is not None
+        aborts.append(Thread(target=client.post, args=[f"/v1/migrations/{under_way.id}/abort"]))
+        aborts[0].start()
+        # Long enough for one who waits for nobody.
+        aborts[0].join(1.0)
+
+    app: Any = client.app
+    index: Any = LookedAt(gateway.index, abort)
+    app.state.gateway = replace(gateway, index=index)
+
+    started = client.post("/v1/migrations", json=ASKED).json()
+    aborts[0].join()
+
+    assert client.get(f"/v1/migrations/{started['id']}").json()["state"] == "aborted"
+    assert gateway.ledger.active() == []
+    with pytest.raises(CollectionNotFound):
+        gateway.index.collection(version_of(NAME, started["id"]))
+
+
 def test_one_that_failed_begins_anew_with_another_job_though_somebody_looks_at_it_meanwhile(
     client: TestClient, gateway: Gateway, failed: dict[str, Any]
 ) -> None:
@@ -98,7 +125,7 @@ def test_one_that_failed_begins_anew_with_another_job_though_somebody_looks_at_i
     assert resumed["job"]["id"] != failed["job"]["id"]
     assert client.get(here).json()["state"] == "building"
     assert gateway.ledger.active() == [resumed["job"]["id"]]
-    assert gateway.migrations.lost(failed["id"]) == {}
+    assert gateway.migrations.lost_by_reason(failed["id"]) == {}
 
 
 def test_one_that_cannot_be_resumed_gets_no_job(

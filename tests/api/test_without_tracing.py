@@ -39,7 +39,7 @@ def test_the_gateway_serves(serve: Any, tmp_path: Path) -> None:
 def test_a_service_that_should_trace_says_what_is_missing(service: str) -> None:
     environment = os.environ | {"SIGHTLINE_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
     command = [sys.executable, "-m", f"sightline_{service}"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
 
     assert ended.returncode == 2
     assert "Get 'sightline[tracing]'" in ended.stderr

@@ -197,7 +197,7 @@ def many_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders of small pictures, named after how many they hold; no two are alike."""
     root = tmp_path_factory.mktemp("many")
     chance = random.Random(7)
-    for number in (8, 32, 96, 200):
+    for number in (8, 96, 200):
         (root / str(number)).mkdir()
         for one in range(number):
             image = Image.frombytes("RGB", (16, 16), chance.randbytes(16 * 16 * 3))

@@ -12,7 +12,7 @@ import pytest
 from skimage import data as skimage_data
 
 SEARCH_DEADLINE_S = 10.0
-GONE_S = 60.0 if os.environ.get("SIGHTLINE_TEST_LONG") == "1" else 8.0
+GONE_S = 60.0 if os.environ.get("SIGHTLINE_TEST_LONG") == "1" else 15.0
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
 
 
@@ -116,7 +116,7 @@ def assert_problem_in_time(deployment: Any, collection: str) -> None:
 
 
 def test_a_slow_qdrant(deployment: Any, double: Any, many_pictures: Path, collection: str) -> None:
-    job_id = deployment.ingest(many_pictures / "32", collection)
+    job_id = deployment.ingest(many_pictures / "96", collection)
     deployment.under_way(job_id)
     double.misbehave(slow_s=5)
 
@@ -126,7 +126,7 @@ def test_a_slow_qdrant(deployment: Any, double: Any, many_pictures: Path, collec
         assert deployment.get("/healthz").is_success
     double.behave()
 
-    deployment.assert_all_indexed(job_id, collection, 32)
+    deployment.assert_all_indexed(job_id, collection, 96)
     assert search(deployment, collection)[0].is_success
 
 

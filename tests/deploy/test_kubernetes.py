@@ -125,6 +125,8 @@ def test_kustomize_builds_what_is_valid(tmp_path: Path) -> None:
         if not one["apiVersion"].startswith("keda.sh/"):
             kubernetes_validate.validate(one, VERSIONS[-1], strict=True)
             assert one["kind"] == "Namespace" or one["metadata"]["namespace"] == "sightline"
+        if one["kind"] in ("Deployment", "Job"):
+            assert one["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] == "sightline"
     assert "image: sightline-" not in built.stdout
 
 
@@ -232,6 +234,23 @@ def test_networks_are_closed_but_for_what_is_needed() -> None:
     assert policies["sightline-nothing-else"]["policyTypes"] == ["Ingress", "Egress"]
     reached = {port["port"] for rule in policies["sightline-services"]["egress"] for port in rule["ports"]}
     assert reached == {53, 443, 6333, 6379, 26379}
+
+
+def test_the_policy_that_closes_networks_selects_every_pod() -> None:
+    given = [
+        one["pairs"]
+        for folder in (BASE, EXAMPLE)
+        for one in kustomization(folder).get("labels", ())
+        if one.get("includeTemplates")
+    ]
+    (closed,) = [
+        one for one in of_kind("NetworkPolicy") if one["metadata"]["name"] == "sightline-nothing-else"
+    ]
+    for name, template in PODS.items():
+        labels = dict(template["metadata"]["labels"])
+        for pairs in given:
+            labels |= pairs
+        assert closed["spec"]["podSelector"]["matchLabels"].items() <= labels.items(), name
 
 
 def test_embedders_scale_by_the_queues_that_they_take_from() -> None:

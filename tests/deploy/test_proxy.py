@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from sightline_api.readiness.watch import ANSWER_S
+
 CONFIG = Path(__file__).resolve().parents[2] / "deploy" / "cluster" / "haproxy.cfg"
 WITHIN_S = 30.0
 
@@ -122,6 +124,12 @@ def proxy(apis: list[Api], tmp_path: Path) -> Iterator[int]:
 def test_the_configuration_is_valid_as_it_is() -> None:
     checked = subprocess.run(["haproxy", "-c", "-f", str(CONFIG)], capture_output=True, text=True)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_a_check_waits_longer_than_an_api_takes_to_say_what_hangs() -> None:
+    found = re.search(r"^ +timeout check (\d+)s$", CONFIG.read_text(), re.MULTILINE)
+    assert found
+    assert int(found[1]) > ANSWER_S
 
 
 def test_an_api_that_is_not_ready_is_left_alone_until_it_is(proxy: int, apis: list[Api]) -> None:

@@ -23,7 +23,7 @@ RIGHT = {
 def test_demo_indexes_real_pictures_and_finds_them(tmp_path: Path, starter_artifact: Path) -> None:
     command = [sys.executable, "-m", "sightline_local", "demo", "--json", "--data", str(tmp_path)]
     environment = {**os.environ, "SIGHTLINE_MODEL": str(starter_artifact)}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=False)
 
     assert ended.returncode == 0, ended.stderr
     results = json.loads(ended.stdout)

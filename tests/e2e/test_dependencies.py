@@ -4,7 +4,7 @@ when it is back nothing needs a restart."""
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,15 @@ def search(stack: Any) -> Any:
     return stack.api.get("/v1/search", params={"q": "a cat"})
 
 
+def upload(stack: Any, photo: Path) -> Any:
+    """The job of an upload, which has succeeded."""
+    wait = {"Prefer": "wait=60"}
+    with photo.open("rb") as file:
+        job = stack.api.post("/v1/images", files={"files": file}, headers=wait, timeout=90).json()
+    assert job.get("state") == "succeeded", job
+    return job
+
+
 @contextmanager
 def hung(process: psutil.Process) -> Iterator[None]:
     """The process stands still, as one does that swaps, or waits for a disk."""
@@ -53,9 +62,7 @@ def hung(process: psutil.Process) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def stack(run_tiny_stack: Any, photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with run_tiny_stack(tmp_path_factory.mktemp("stack") / "data", photo_folder) as stack:
-        with (photo_folder / "chelsea.png").open("rb") as file:
-            answer = stack.api.post("/v1/images", files={"files": file}, headers={"Prefer": "wait=60"})
-        assert answer.json()["state"] == "succeeded"
+        upload(stack, photo_folder / "chelsea.png")
         yield stack
 
 
@@ -98,13 +105,28 @@ def test_an_index_that_hangs_is_named_and_searches_are_refused(stack: Any) -> No
     assert search(stack).json()["hits"]
 
 
-@pytest.mark.parametrize("child", ["redis-server", INDEX, "sightline_embedder"])
-def test_what_is_killed_comes_back_without_a_restart_of_the_others(stack: Any, child: str) -> None:
+def running_anew(stack: Any, child: str, killed: psutil.Process) -> bool:
+    # What is just being started is not among the children yet, or no process any more.
+    with suppress(AssertionError, psutil.NoSuchProcess):
+        pid: int = stack.child(child).pid
+        return pid != killed.pid
+    return False
+
+
+@pytest.mark.parametrize(
+    ("child", "photo"),
+    [("redis-server", "coffee.png"), (INDEX, "rocket.jpg"), ("sightline_embedder", "moon.png")],
+)
+def test_what_is_killed_comes_back_without_a_restart_of_the_others(
+    stack: Any, photo_folder: Path, child: str, photo: str
+) -> None:
     gateway, killed = stack.child("sightline_api").pid, stack.child(child)
     killed.kill()
     psutil.wait_procs([killed], timeout=30)
 
+    until(lambda: running_anew(stack, child, killed), f"{child} runs again")
     until(lambda: status(stack) == 200 and not failing(stack), "all is well again")
 
     assert search(stack).json()["hits"]
+    assert upload(stack, photo_folder / photo)["counts"]["indexed"] == 1
     assert stack.child("sightline_api").pid == gateway

@@ -1,5 +1,6 @@
 """A disk that fills up: uploads are refused, the job says why, and nothing is broken afterwards."""
 
+import errno
 import os
 import subprocess
 from collections.abc import Iterator
@@ -33,10 +34,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def fill(disk: Path, leaving: int) -> Path:
     about = os.statvfs(disk)
+    taking = about.f_bavail * about.f_frsize - leaving
     filler = disk / "filler"
     with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, about.f_bavail * about.f_frsize - leaving)
-    return filler
+        while True:
+            try:
+                os.posix_fallocate(file.fileno(), 0, taking)
+                return filler
+            except OSError as error:
+                # The stack has written since the disk was asked what is free.
+                if error.errno != errno.ENOSPC:
+                    raise
+                taking -= MIB
 
 
 def points(stack: Any) -> int:

@@ -52,10 +52,8 @@ def shops(stack: Any, photo_folder: Path) -> Iterator[dict[str, Any]]:
         jobs["b"] = upload(b, "b", (BOTH, both), (ONLY_B, only), ("broken.jpg", b"no picture"), **once)
         jobs["a"] = upload(a, "a", (BOTH, both), **once)
         for client, collection in ((a, "a"), (b, "b")):
-            scan = client.post(
-                "/v1/duplicates/scan", json={"collection": collection}, headers={"Prefer": "wait=60"}
-            )
-            assert scan.status_code == 200 or stack.ended_job(scan.json()["id"], 60), scan.text
+            scan = client.post("/v1/duplicates/scan", json={"collection": collection})
+            assert stack.ended_job(scan.json()["id"], 60)["state"] == "succeeded", scan.text
         yield {"a": a, "b": b, "jobs": jobs}
 
 

@@ -26,7 +26,7 @@ PASSWORD = "password-that-must-not-show"
 SIGNATURE = "signature-that-must-not-show"
 REQUEST = "the-upload"
 QUERY = "a sky that must not show"
-READY_S, JOB_S = 90.0, 60
+READY_S, JOB_S = 240.0, 60
 
 
 @dataclass(frozen=True)

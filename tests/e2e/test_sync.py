@@ -206,19 +206,22 @@ def test_watching_follows_the_folder_until_it_is_told_to_stop(stack: Any, album:
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with watching:
-        assert watching.stderr is not None
-        for line in watching.stderr:
-            if "watching for changes" in line:
-                break
-        assert indexed(stack).keys() == album.uris()
-        album.add().rename(album.folder / "new.jpg")
-        next(album.folder.rglob("0*.jpg")).unlink()
-        deadline = time.monotonic() + 60
-        while indexed(stack).keys() != album.uris():
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
-        watching.send_signal(signal.SIGINT)
-        assert watching.wait(20) == 0, watching.stderr.read()
+        try:
+            assert watching.stderr is not None
+            for line in watching.stderr:
+                if "watching for changes" in line:
+                    break
+            assert indexed(stack).keys() == album.uris()
+            album.add().rename(album.folder / "new.jpg")
+            next(album.folder.rglob("0*.jpg")).unlink()
+            deadline = time.monotonic() + 60
+            while indexed(stack).keys() != album.uris():
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(20) == 0, watching.stderr.read()
+        finally:
+            watching.kill()  # Or the end of the block would wait for it without end.
     assert unquote((album.folder / "new.jpg").as_uri()) in indexed(stack)
 
 

@@ -62,6 +62,14 @@ def test_version_and_model_belong_together_and_are_asked_for_once() -> None:
     }
 
 
+def test_one_is_told_from_another_that_had_its_name() -> None:
+    index = Collections(replace(FIRST, uid="a"))
+    collections = served(index, kept_s=0.0)
+    before = collections.of("images")
+    index.info = replace(FIRST, uid="b")
+    assert (before.uid, collections.of("images").uid) == ("a", "b")
+
+
 @pytest.mark.parametrize("how", ["time", "anew", "forget"])
 def test_a_switch_is_seen(how: str) -> None:
     index = Collections()

@@ -35,7 +35,7 @@ def bench(*words: str, temporary: Path, **environment: str) -> subprocess.Comple
     command = [sys.executable, "-m", "sightline_local", "bench", "--seconds", "1", *words]
     environment |= {"TMPDIR": str(temporary), "COLUMNS": "120"}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=90, env=os.environ | environment, check=False
+        command, capture_output=True, text=True, timeout=300, env=os.environ | environment, check=False
     )
 
 

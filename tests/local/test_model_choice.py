@@ -24,7 +24,7 @@ def test_falls_back_to_starter_within_seconds(tmp_path: Path) -> None:
 
     assert decision.source == "starter"
     assert decision.may_fall_back
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_artifact_in_the_data_folder_is_kept(tmp_path: Path, starter_artifact: Path) -> None:

@@ -1,12 +1,17 @@
 """The Redis of an embedded stack: one per folder, found again after a crash."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
 
 import psutil
 import pytest
 from redis import Redis
+from redis.exceptions import BusyLoadingError
+from structlog.testing import capture_logs
 
+from sightline_local import redis_child
 from sightline_local.data_folder import DataFolder, open_data_folder
 from sightline_local.errors import StartError
 from sightline_local.redis_child import RedisChild
@@ -63,6 +68,72 @@ def test_what_was_acknowledged_survives_a_kill(folder: DataFolder) -> None:
     with Redis.from_url(child.url) as client:
         assert client.get("key") == b"value"
     child.stop()
+
+
+@pytest.fixture
+def loading(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], bool]], None]:
+    """Has every Redis say that it is loading its data, as long as a function says so."""
+
+    def install(still: Callable[[], bool]) -> None:
+        class Loading(Redis):
+            def ping(self, **options: object) -> bool:
+                if still():
+                    raise BusyLoadingError
+                return bool(super().ping(**options))
+
+        monkeypatch.setattr(redis_child, "Redis", Loading)
+
+    return install
+
+
+def test_one_that_loads_its_data_for_long_is_waited_for(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, loading: Callable[[Callable[[], bool]], None]
+) -> None:
+    child = RedisChild(folder)
+    child.ensure()
+    monkeypatch.setattr(redis_child, "START_TIMEOUT_S", 0.3)
+    loaded_at = time.monotonic() + 1.5
+    loading(lambda: time.monotonic() < loaded_at)
+    with capture_logs() as logs:
+        child.ensure()
+    assert time.monotonic() >= loaded_at
+    assert [(one["event"], one["pid"]) for one in logs] == [("redis_loading", pid_of(child))]
+    child.stop()
+
+
+def test_one_that_ends_whenever_it_loads_its_data_is_given_up(
+    folder: DataFolder, monkeypatch: pytest.MonkeyPatch, loading: Callable[[Callable[[], bool]], None]
+) -> None:
+    child = RedisChild(folder)
+    child.ensure()
+    monkeypatch.setattr(redis_child, "START_TIMEOUT_S", 0.3)
+
+    def dies() -> bool:
+        assert child._process is not None
+        child._process.kill()
+        child._process.wait(5)
+        return True
+
+    loading(dies)
+    with pytest.raises(StartError, match=r"did not answer within .* Its log is"):
+        child.ensure()
+    child.stop()
+
+
+def test_a_stack_that_is_stopped_does_not_wait_for_its_data(
+    folder: DataFolder, loading: Callable[[Callable[[], bool]], None]
+) -> None:
+    stopping = Event()
+
+    def still() -> bool:
+        stopping.set()
+        return True
+
+    loading(still)
+    child = RedisChild(folder)
+    child.ensure(stopping)
+    child.stop()
+    assert not child.alive()
 
 
 def test_second_stack_on_the_folder_is_refused(folder: DataFolder) -> None:

@@ -11,6 +11,11 @@ from visit import Visit
 
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 GRAVE = ("serious", "critical")
+# The toast stays for as long as axe takes, which waits for timers of its own: no clock may stand still.
+WITHOUT_LONG_TIMERS = """{
+  const begin = setTimeout;
+  globalThis.setTimeout = (act, wait_ms, ...more) => (wait_ms < 8_000 ? begin(act, wait_ms, ...more) : 0);
+}"""
 
 
 def results(visit: Visit) -> None:
@@ -147,11 +152,14 @@ def test_nothing_serious_is_in_the_way(opened: Callable[..., Visit], view: Calla
 def test_nothing_serious_is_in_the_way_of_an_undo(
     opened: Callable[..., Visit], fill: Callable[..., str]
 ) -> None:
-    visit = opened(f"/?collection={fill('moon.png', 'coffee.png')}")
+    visit = opened("/web/icon.svg")
+    visit.page.add_init_script(WITHOUT_LONG_TIMERS)
+    visit.open(f"/?collection={fill('moon.png', 'coffee.png')}")
     visit.button("Delete", within=visit.open_picture("moon.png")).click()
     expect(visit.toast).to_contain_text("will be deleted")
 
     assert_usable(visit)
+    expect(visit.toast).to_contain_text("will be deleted")
 
 
 def test_nothing_serious_is_in_the_way_of_another_collection(

@@ -219,10 +219,14 @@ def test_tag(opened: Callable[..., Visit], fill: Any) -> None:
 
 def test_delete_and_undo(opened: Callable[..., Visit], fill: Any, api: httpx.Client) -> None:
     collection = fill("moon.png", "coffee.png")
-    visit = opened(f"/?collection={collection}")
+    visit = opened("/web/icon.svg")
+    visit.page.clock.install()
+    visit.open(f"/?collection={collection}")
     go_to_tile(visit, "moon.png")
     press(visit, "Enter")
     expect(visit.picture.get_by_role("heading", name="moon.png")).to_be_visible()
+    # The way to Undo is not to be a race against the deletion.
+    visit.stop_clock()
     press(visit, "Delete")
     expect(visit.toast).to_contain_text("1 picture will be deleted")
     tab_to(visit, visit.button("Undo", within=visit.toast))

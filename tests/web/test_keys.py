@@ -249,9 +249,12 @@ def drop_and_show(visit: Visit, dragged: Any, key: dict[str, Any]) -> None:
 def test_a_key_that_has_expired_is_asked_for_again(
     with_key: Callable[..., Visit], make: Callable[..., Any]
 ) -> None:
+    visit = with_key(make("read"), "/?collection=hats")
+    expect(visit.tiles).to_have_count(2)
+    # Made at the last moment: it has to be good still when it is shown.
     soon = datetime.now(UTC) + timedelta(seconds=5)
     key = make("read", expires_at=soon.isoformat())
-    visit = with_key(key, "/?collection=hats")
+    use(visit, key)
     while datetime.now(UTC) < soon:
         time.sleep(0.1)
     visit.open("/?collection=hats&q=a+hat")

@@ -27,11 +27,6 @@ def hold(page: Page, pattern: str) -> list[Route]:
     return held
 
 
-def stop_clock(visit: Visit) -> None:
-    """From now on no pause of the writer ends before time is let go on."""
-    visit.page.clock.pause_at(visit.page.evaluate("() => Date.now() + 1000"))
-
-
 def pause(visit: Visit) -> None:
     """Let the time go on for as long as a writer pauses."""
     visit.page.clock.run_for(PAUSE_MS)
@@ -43,7 +38,7 @@ def test_what_is_written_before_the_page_knows_the_collections_is_searched(early
     with early.page.expect_request("**/v1/collections"):
         early.open()
     expect(early.tiles.first).to_be_visible()
-    stop_clock(early)
+    early.stop_clock()
     early.box.fill("a cat")
 
     collections[0].fulfill(json={"items": [{"name": "images"}, {"name": "others"}]})
@@ -64,7 +59,7 @@ def test_what_is_written_while_a_job_goes_on_is_searched(early: Visit, api: http
     with early.page.expect_request("**/v1/jobs/*/events"):
         early.open()
     expect(early.button("Jobs")).to_have_class(re.compile("marked"))
-    stop_clock(early)
+    early.stop_clock()
     early.box.press_sequentially("a c")
 
     events[0].fulfill(body=f"event: progress\ndata: {progress}\n\n", **SSE)
@@ -84,7 +79,7 @@ def test_what_is_written_goes_along_to_the_collection_to_begin_with(
     callers = hold(early.page, "**/v1/caller")
     with early.page.expect_request("**/v1/caller"):
         early.open()
-    stop_clock(early)
+    early.stop_clock()
     early.box.fill("a cup of coffee")
 
     about = {
@@ -110,7 +105,7 @@ def test_what_is_written_is_searched_though_a_filter_is_chosen_at_once(
     visit.button("Filter").click()
     space = visit.filter.get_by_role("checkbox", name=re.compile(r"^space \d"))
     expect(space).to_be_visible()
-    stop_clock(visit)
+    visit.stop_clock()
     visit.box.fill("a rocket")
     space.check()
 
@@ -129,7 +124,7 @@ def test_what_is_written_is_searched_below_a_picture_that_is_opened_at_once(
     visit.page.clock.install()
     visit.open()
     expect(visit.tile("moon.png")).to_be_visible()
-    stop_clock(visit)
+    visit.stop_clock()
     visit.box.fill("a cat")
     dialog = visit.open_picture("moon.png")
     pause(visit)

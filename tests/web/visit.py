@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from record import Record
 
 _PAINTED = "() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+_FORWARD_MS = 2_500
 _RELEVANCE = re.compile(r", relevance \d+\s?%$")
 
 
@@ -44,6 +45,13 @@ class Visit:
         self.page.goto(address)
         self.page.evaluate(_PAINTED)
         return self
+
+    def stop_clock(self) -> None:
+        """Have no timer of the page end before time is let go on; needs a clock that was installed before.
+
+        It goes forward first, by more than passes until it stands, and by less than the page waits to look.
+        """
+        self.page.clock.pause_at(self.page.evaluate("() => Date.now()") + _FORWARD_MS)
 
     @property
     def box(self) -> Locator:

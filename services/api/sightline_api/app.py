@@ -25,7 +25,7 @@ from sightline_api.http.request_id import RequestIdMiddleware
 from sightline_api.http.request_metrics import RequestMetricsMiddleware
 from sightline_api.http.request_spans import RequestSpanMiddleware
 from sightline_api.http.response_headers import ResponseHeadersMiddleware
-from sightline_api.ingest.models import MAX_INGEST_BYTES
+from sightline_api.ingest.models import MAX_INGEST_BYTES, MAX_INGEST_VALUES
 from sightline_api.readiness.checks import checks_of
 from sightline_api.readiness.watch import readiness_watched
 from sightline_api.routes import (
@@ -143,6 +143,7 @@ def _body_limits(settings: Settings) -> BodyLimits:
         most=_MOST_BYTES,
         memory=settings.body_memory_bytes,
         held=held | dict.fromkeys(queries, settings.max_query_bytes),
+        more_values={"/v1/ingest": MAX_INGEST_VALUES},
         streamed=dict.fromkeys(("/v1/images", "/v1/imports/"), settings.max_upload_bytes),
     )
 

@@ -2,7 +2,10 @@
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import BoundedSemaphore
 from urllib.parse import unquote, urlsplit
 
 from sightline.buckets import Buckets
@@ -30,6 +33,10 @@ CONTENT_TYPES = {
 }
 
 
+MOST_HELD = 4
+"""Each may take `SIGHTLINE_MAX_PICTURE_BYTES` of memory."""
+
+
 class Originals:
     """Reads originals wherever they are. Safe to use from several threads."""
 
@@ -37,6 +44,17 @@ class Originals:
         self._settings = settings
         self._media = media
         self._buckets = buckets
+        self._places = BoundedSemaphore(MOST_HELD)
+
+    @contextmanager
+    def place(self, wait_s: float) -> Iterator[None]:
+        """Hold one of a few places for an original in memory; raises TimeoutError if none is free in time."""
+        if not self._places.acquire(timeout=wait_s):
+            raise TimeoutError
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def read(self, collection: str, point: StoredPoint) -> bytes:
         """The original's bytes, whose hash is the picture's own.

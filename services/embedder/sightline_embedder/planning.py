@@ -8,9 +8,16 @@ from itertools import chain
 import structlog
 from celery import Celery
 
-from sightline.errors import JobNotFound, MigrationRefused, StorageFull
+from sightline.errors import (
+    JobNotFound,
+    MigrationRefused,
+    ModelError,
+    SpaceMismatch,
+    StorageFull,
+    Unavailable,
+)
 from sightline.queue.broker import send
-from sightline.queue.jobs import Batch, BatchOutcome, Failure, JobError, PlanState
+from sightline.queue.jobs import PLANNING, Batch, BatchOutcome, Failure, JobError, PlanState
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob
 from sightline.queue.planning import PlanningLeases
@@ -31,12 +38,22 @@ _log = structlog.get_logger(__name__)
 PLANNING_S = 10.0
 """Planning that takes longer goes on with another message, so that others get their turn."""
 
+MAX_STARTS = 3
+"""Planning that was started this often and got no further ends its job."""
+
+
+class PlanningFailed(Exception):
+    """Planning failed by a defect and should be tried again."""
+
 
 class Planner:
     """Plans batches until the source ends or enough are in flight.
 
     Planning goes on from the cursor in the ledger, so that a planner that dies costs nothing. The steps
     of a job are kept while it waits for room, and used again where the ledger's cursor still agrees.
+
+    A start that records no step and does not end well, be it by a defect of ours or because the process died,
+    counts against the job. After MAX_STARTS in a row the job fails as `internal`; what was planned goes in.
     """
 
     def __init__(
@@ -70,11 +87,13 @@ class Planner:
         self._patience = Patience(full_disk_patience_s)
         self._clock = clock
         self._open_steps = OpenSteps()
+        self._under_way: set[str] = set()
 
     def plan(self, job_id: str) -> None:
         """Plan and send batches while there is room, unless somebody does so now, who looks again then.
 
-        Doing it twice does no harm.
+        Doing it twice does no harm. Raises Unavailable, SpaceMismatch and ModelError as the steps do, and
+        PlanningFailed on a defect: all of them mean again, later.
         """
         self._drop_steps_of_ended_jobs()
         with self._leases.held(job_id) as is_ours:
@@ -84,6 +103,14 @@ class Planner:
         # Only now, or whoever takes the message would be refused.
         if self._leases.was_asked_for(job_id) or goes_on:
             self._ask_for_planning(job_id)
+
+    def give_back_starts(self) -> None:
+        """Take back the starts that are under way: this process is told to end, and may not see them end.
+
+        Raises Unavailable.
+        """
+        for job_id in self._under_way.copy():
+            self._ledger.release(job_id, PLANNING)
 
     def batch_ended(self, job_id: str) -> None:
         """Ask for the next planning step once half of the room is free again."""
@@ -108,6 +135,22 @@ class Planner:
         if state.listed or state.final:
             self._open_steps.drop(job_id)
             return False
+        start = self._ledger.start_planning(job_id)
+        if start is None:
+            return False  # It has ended meanwhile.
+        if start.starts > MAX_STARTS:
+            self._give_up(job_id, start.defect)
+            return False
+        self._under_way.add(job_id)
+        try:
+            goes_on = self._attempt(job_id, state)
+        finally:
+            self._under_way.discard(job_id)
+        self._ledger.release(job_id, PLANNING)
+        return goes_on
+
+    def _attempt(self, job_id: str, state: PlanState) -> bool:
+        """Plan on; whether there is more to do at once. The start is taken back where a fault may pass."""
         goes_on = False
         try:
             goes_on = self._plan_while_room(job_id, state)
@@ -122,11 +165,25 @@ class Planner:
         except StorageFull as error:
             # An archive is copied while it is listed.
             if not self._patience.is_over(job_id):
+                self._ledger.release(job_id, PLANNING)
                 raise
             self._ledger.stop(job_id, JobError(code="storage_full", detail=str(error)))
+        except (Unavailable, SpaceMismatch, ModelError):
+            self._ledger.release(job_id, PLANNING)
+            raise
+        except Exception as error:
+            defect = f"{type(error).__name__}: {error}"
+            self._ledger.note_defect(job_id, PLANNING, defect)
+            _log.exception("planning_failed", job_id=job_id)
+            raise PlanningFailed(defect) from error
         else:
             self._patience.renew(job_id)
         return goes_on
+
+    def _give_up(self, job_id: str, defect: str | None) -> None:
+        _log.error("planning_given_up", job_id=job_id, starts=MAX_STARTS, defect=defect)
+        self._open_steps.drop(job_id)
+        self._ledger.end_listing(job_id, JobError(code="internal", detail=_given_up(defect)))
 
     def _plan_while_room(self, job_id: str, state: PlanState) -> bool:
         source = self._ledger.job(job_id).request.source
@@ -202,6 +259,14 @@ class Planner:
         if folder is not None:
             return self._sync.steps(job, folder, source, cursor)
         return batch_steps(source.list(cursor), self._batch_pictures)
+
+
+def _given_up(defect: str | None) -> str:
+    last = "" if defect is None else f" (the last time with {defect})"
+    return (
+        f"Listing the source of this job ended the embedder or failed {MAX_STARTS} times in a row{last}. "
+        f"The embedder's log has the details; start the job again when the cause is mended."
+    )
 
 
 def _done(number: int, step: Step) -> BatchOutcome:

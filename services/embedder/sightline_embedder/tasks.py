@@ -13,7 +13,7 @@ from sightline.errors import ModelError, SpaceMismatch, Unavailable
 from sightline.queue.messages import IndexBatch, Message, PlanJob
 from sightline.tracing import SpanKind
 from sightline_embedder.batches import BatchFailed, BatchRunner
-from sightline_embedder.planning import Planner
+from sightline_embedder.planning import Planner, PlanningFailed
 from sightline_embedder.stages import Telemetry
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ def _handled(
         try:
             with telemetry.tracer.span(name, ids, kind=SpanKind.CONSUMER, parent=origin.traceparent):
                 yield
-        except (Unavailable, SpaceMismatch, ModelError, BatchFailed) as error:
+        except (Unavailable, SpaceMismatch, ModelError, BatchFailed, PlanningFailed) as error:
             telemetry.observer.message_handled(message.task, given_back=True)
             _log.warning("message_given_back", reason=str(error) or type(error).__name__)
             stopping.wait(PAUSE_S)

@@ -2,13 +2,14 @@
 
 import warnings
 from contextlib import closing
-from threading import Event
+from threading import Event, Thread
 
 import structlog
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_shutting_down
 
+from sightline.errors import Unavailable
 from sightline.index.connect import open_index
 from sightline.queue.embedders import Embedders
 from sightline.queue.ledger import Ledger
@@ -20,6 +21,7 @@ from sightline_embedder.assembly import build_embedder
 from sightline_embedder.health import Heartbeat, send_heartbeats
 from sightline_embedder.leases import keep_leases
 from sightline_embedder.metrics import EmbedderMetrics, metrics_served
+from sightline_embedder.planning import Planner
 from sightline_embedder.presence import Presence
 from sightline_embedder.recovery import rebuild_queue
 from sightline_embedder.stages import Telemetry
@@ -41,14 +43,15 @@ def run_worker(settings: Settings) -> None:
 def _run(settings: Settings, telemetry: Telemetry) -> None:
     embedder = build_embedder(settings, telemetry)
     broker, stopping = embedder.broker, Event()
-    presence = Presence(Embedders(embedder.redis))
-    register_tasks(broker, embedder.planner(), embedder.runner(), stopping, telemetry)
+    presence, planner = Presence(Embedders(embedder.redis)), embedder.planner()
+    register_tasks(broker, planner, embedder.runner(), stopping, telemetry)
     try:
         _await_services(settings, embedder.ledger, stopping)
         if settings.sole_embedder:
             embedder.planning_leases.break_all(embedder.ledger.active())
             rebuild_queue(embedder.redis, broker, embedder.ledger, settings.batches_in_flight)
         embedder.reconciler().start(stopping)
+        Thread(target=_give_back_starts, args=(planner, stopping), name="giving-back", daemon=True).start()
         keep_leases(broker, settings.visibility_timeout_s)
         file = [Heartbeat(settings.heartbeat_file)] if settings.heartbeat_file is not None else []
         send_heartbeats(broker, [presence, *file])
@@ -68,6 +71,15 @@ def _await_services(settings: Settings, ledger: Ledger, stopping: Event) -> None
         await_services({"Redis": ledger.ping, "the index": index.ping}, stopping)
     finally:
         index.close()
+
+
+def _give_back_starts(planner: Planner, stopping: Event) -> None:
+    """When this embedder is told to stop: it may be killed in the middle of a long download without blame."""
+    stopping.wait()
+    try:
+        planner.give_back_starts()
+    except Unavailable as error:
+        _log.warning("starts_not_given_back", reason=str(error))
 
 
 def _consume(broker: Celery, stopping: Event) -> None:

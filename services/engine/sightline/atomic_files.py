@@ -60,7 +60,7 @@ class AtomicFile:
             self._path.replace(path)
             self._finished = True
             if durable:
-                _sync_folder(path.parent)
+                sync_names(path.parent)
 
     def discard(self) -> None:
         """Remove the file, unless it is finished; doing it twice does no harm."""
@@ -102,10 +102,11 @@ def make_folder(folder: Path, *, durable: bool = True) -> None:
     make_folder(folder.parent, durable=durable)
     folder.mkdir(_FOLDER_MODE, exist_ok=True)
     if durable:
-        _sync_folder(folder.parent)
+        sync_names(folder.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_names(folder: Path) -> None:
+    """Wait until the disk has the names of what is in a folder; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

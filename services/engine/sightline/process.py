@@ -4,13 +4,17 @@ The supervisor gives every child the reading end of a pipe that it alone can wri
 supervisor is gone the pipe closes. This needs no signal and works on every POSIX system.
 """
 
+import ctypes
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 
 PARENT_PIPE = "SIGHTLINE_PARENT_PIPE"
 """Environment variable with the number of the inherited descriptor; internal to the supervisor."""
+_PR_SET_PDEATHSIG = 1
 
 
 def start_child(command: Sequence[str], environment: Mapping[str, str], pipe: int) -> subprocess.Popen[bytes]:
@@ -43,3 +47,14 @@ def end_with_parent(on_death: Callable[[], None] | None = None) -> None:
         os._exit(1)
 
     Thread(target=wait, name="parent-watch", daemon=True).start()
+
+
+def be_killed_with(parent: int) -> bool:
+    """Have the kernel kill this process when its parent dies (Linux); False if `parent` is gone already.
+
+    For a process whose calls hold the GIL for long, where no thread of its own could watch. The kernel goes
+    by the thread that started the process, which must last as long as the parent.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.getppid() == parent

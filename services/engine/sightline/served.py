@@ -17,12 +17,16 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Served(Generic[_T]):
-    """A collection as it is now: its version, the space of its vectors, and what there is of their model."""
+    """A collection as it is now: its version, the space of its vectors, and what there is of their model.
+
+    `uid` tells the version from one of the same name that was there before.
+    """
 
     name: str
     version: str
     space: str
     model: _T
+    uid: str = ""
 
 
 class ServedCollections(Generic[_T]):
@@ -52,7 +56,8 @@ class ServedCollections(Generic[_T]):
         except CollectionNotFound:
             self._kept.pop(name, None)
             raise
-        served = Served(name, info.version, info.space, self._models.get(info.space, info.precision))
+        model = self._models.get(info.space, info.precision)
+        served = Served(name, info.version, info.space, model, info.uid)
         self._kept[name] = (asked_at + self._kept_s, served)
         return served
 

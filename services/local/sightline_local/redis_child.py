@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from threading import Event
 
 import psutil
 import structlog
@@ -13,7 +15,6 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
 from redis.retry import Retry
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from sightline_local.data_folder import DataFolder
 from sightline_local.errors import StartError
@@ -21,7 +22,10 @@ from sightline_local.errors import StartError
 _log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 30.0
-"""Loading a large append-only file takes a while."""
+"""The time in which it answers, or says again that it is loading its data, however long that takes."""
+MAX_LOADS = 5
+"""So many processes may end while they load before loading is no excuse any more."""
+LOOK_EVERY_S = 0.05
 STOP_TIMEOUT_S = 15.0
 
 # Linux ends Redis with the supervisor; elsewhere the next start finds and adopts it.
@@ -37,6 +41,10 @@ _ONCE = Retry(NoBackoff(), 0)
 
 class _NotReadyError(Exception):
     """Redis does not answer yet."""
+
+
+class _LoadingError(_NotReadyError):
+    """Redis is reading its append-only file."""
 
 
 def find_redis_binary() -> str:
@@ -62,26 +70,26 @@ class RedisChild:
         self._process: psutil.Process | None = None
         self._started: subprocess.Popen[bytes] | None = None
 
-    def ensure(self) -> None:
+    def ensure(self, stopping: Event | None = None) -> None:
         """Return when a Redis on this folder answers: the one that is there, or a new one.
 
         Redis takes no lock on its files, so a second one on the folder would destroy them: one that
-        is found must answer or be gone before another starts. Raises StartError.
+        is found must answer or be gone before another starts. Returns too when `stopping` is set, as
+        loading a large append-only file takes minutes. Raises StartError.
         """
-        waiting = Retrying(
-            stop=stop_after_delay(START_TIMEOUT_S),
-            wait=wait_fixed(0.05),
-            retry=retry_if_exception_type(_NotReadyError),
-            reraise=True,
-        )
-        try:
-            waiting(self._ensure_once)
-        except _NotReadyError as error:
-            pid = self._process.pid if self._process else "?"
-            raise StartError(
-                f"The Redis on {self._folder.redis} (process {pid}) did not answer within "
-                f"{START_TIMEOUT_S:.0f} s: {error}. Its log is {self._log_file}."
-            ) from error
+        stopping = stopping or Event()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        loading: set[int] = set()
+        while not stopping.is_set():
+            try:
+                self._ensure_once()
+                return
+            except _NotReadyError as error:
+                if isinstance(error, _LoadingError) and self._may_load_on(loading):
+                    deadline = time.monotonic() + START_TIMEOUT_S
+                if time.monotonic() > deadline:
+                    raise self._not_answering(error) from error
+            stopping.wait(LOOK_EVERY_S)
 
     def alive(self) -> bool:
         """Whether its process runs."""
@@ -114,6 +122,21 @@ class RedisChild:
         if not self.alive():
             self._process = self._find() or self._start()
         self._ask()
+
+    def _may_load_on(self, loading: set[int]) -> bool:
+        """Whether the process that says it is loading may take its time; `loading` has those that did so."""
+        assert self._process is not None
+        if self._process.pid not in loading:
+            _log.info("redis_loading", pid=self._process.pid, folder=str(self._folder.redis))
+            loading.add(self._process.pid)
+        return len(loading) <= MAX_LOADS
+
+    def _not_answering(self, error: _NotReadyError) -> StartError:
+        pid = self._process.pid if self._process else "?"
+        return StartError(
+            f"The Redis on {self._folder.redis} (process {pid}) did not answer within "
+            f"{START_TIMEOUT_S:.0f} s: {error}. Its log is {self._log_file}."
+        )
 
     def _find(self) -> psutil.Process | None:
         """A Redis that works in our folder, left over by a stack that was killed."""
@@ -156,7 +179,7 @@ class RedisChild:
                 client.ping()
                 answered = client.config_get("dir")
         except BusyLoadingError as error:
-            raise _NotReadyError("it is still loading its data") from error
+            raise _LoadingError("it is still loading its data") from error
         except (RedisError, OSError) as error:
             raise _NotReadyError(str(error)) from error
         directory = {_text(key): _text(value) for key, value in answered.items()}["dir"]

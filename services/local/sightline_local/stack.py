@@ -16,6 +16,8 @@ from sightline_local.redis_child import RedisChild
 from sightline_local.supervisor import Child, Supervisor
 
 _PROBE_TIMEOUT_S = 2.0
+_INDEX_PATIENCE_S = 30.0
+"""An index whose stack was killed flushes before it ends, and the next stack may be started meanwhile."""
 EMBEDDER_NICENESS = 19
 """People wait for searches, and nobody for the next picture: the embedder takes what the others leave.
 
@@ -50,7 +52,10 @@ def build_stack(
             Child(
                 name="index",
                 module="sightline.index.edge.process",
-                arguments=["--folder", str(folder.index), "--socket", str(socket)],
+                arguments=[
+                    *("--folder", str(folder.index), "--socket", str(socket)),
+                    *("--patience", f"{_INDEX_PATIENCE_S:g}"),
+                ],
                 environment=environment,
                 ready=_index_answers(socket),
             ),

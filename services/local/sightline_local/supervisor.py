@@ -51,7 +51,9 @@ class Supervisor:
 
     def start(self) -> None:
         """Start everything and wait until it is ready; raises StartError naming what is not."""
-        self._redis.ensure()
+        self._redis.ensure(self.stopping)
+        if self.stopping.is_set():
+            return
         for child in self._children:
             self._spawn(child)
         for child in self._children:
@@ -62,7 +64,7 @@ class Supervisor:
         while not self.stopping.wait(WATCH_EVERY_S):
             if not self._redis.alive():
                 _log.warning("child_died", child="redis")
-                self._redis.ensure()
+                self._redis.ensure(self.stopping)
             for child in self._children:
                 self._restart_if_dead(child)
 

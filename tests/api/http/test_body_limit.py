@@ -85,6 +85,15 @@ def body_messages(sizes: list[int], total: int | None = None) -> tuple[Scope, Re
     return scope, receive
 
 
+def json_request(body: bytes, content_type: bytes = b"application/json") -> tuple[Scope, Receive]:
+    scope, _ = body_messages([])
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return scope | {"path": "/v1/search", "headers": [(b"content-type", content_type)]}, receive
+
+
 async def answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, str]:
     sent: list[Message] = []
 
@@ -106,6 +115,44 @@ async def read_or_give_up(scope: Scope, receive: Receive, send: Send) -> None:
         await read_whole(scope, receive, send)
     except ClientDisconnect:
         await Response(status_code=400)(scope, receive, send)
+
+
+def test_bodies_of_json_have_a_limit_on_values() -> None:
+    limits = BodyLimits(most=LIMIT, memory=LIMIT, values=10, more_values={"/v1/ingest": 20})
+    app = BodyLimitMiddleware(read_or_give_up, limits)
+    few, many = b"[0,0,0,0,0,0,0,0,0,0,0]", b'{"a":0,"b":0,"c":0,"d":0,"e":0,"f":0}'
+
+    async def main() -> None:
+        assert await answered(app, *json_request(few)) == (200, "")
+        assert await answered(app, *json_request(many)) == (413, "request_too_large")
+        scope, receive = json_request(many)
+        assert await answered(app, scope | {"path": "/v1/ingest"}, receive) == (200, "")
+        # The bytes of a picture in a form stand for nothing.
+        assert await answered(app, *json_request(b"," * 100, b"multipart/form-data; boundary=x")) == (200, "")
+
+    anyio.run(main)
+
+
+def test_who_announces_much_and_sends_little_keeps_nobody_out() -> None:
+    inside = anyio.Event()
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/slow":
+            inside.set()
+        await read_or_give_up(scope, receive, send)
+
+    app = BodyLimitMiddleware(route, BodyLimits(most=LIMIT, memory=LIMIT))
+
+    async def main() -> None:
+        scope, receive = body_messages([100], LIMIT)
+        async with anyio.create_task_group() as group:
+            group.start_soon(answered, app, scope | {"path": "/slow"}, receive)
+            await inside.wait()
+            await anyio.wait_all_tasks_blocked()
+            assert await answered(app, *body_messages([LIMIT // 2, 0], LIMIT // 2)) == (200, "")
+            group.cancel_scope.cancel()
+
+    anyio.run(main)
 
 
 def test_a_body_that_comes_too_slowly_is_given_up() -> None:

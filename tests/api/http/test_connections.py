@@ -18,8 +18,8 @@ GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 class Impatient(PatientConnection):
     """Short deadlines."""
 
-    head_s = 0.3
-    look_s = 0.3
+    head_s = 1.0
+    look_s = 1.0
 
     def _look(self) -> None:
         super()._look()

@@ -125,6 +125,29 @@ def test_what_is_sent_again_counts_once(connect: Connect) -> None:
     assert limited(upload(client, b"ten"), "quota_exceeded")
 
 
+def test_what_is_sent_again_goes_through_when_nothing_is_left(connect: Connect) -> None:
+    client = connect(ingest_quota="1/day", max_active_jobs=1)
+    once = {"Idempotency-Key": "the last one"}
+    first = upload(client, b"eleven", **once)
+    assert limited(upload(client, b"twelve"), "queue_full")
+    again = upload(client, b"eleven", **once)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
+def test_what_brings_no_picture_in_is_not_stopped_by_a_quota(connect: Connect) -> None:
+    client = connect(ingest_quota="1/day")
+    job = upload(client, b"thirteen").json()["id"]
+    assert limited(upload(client, b"fourteen"), "quota_exceeded")
+    assert client.post("/v1/collections/images/export").status_code == 202
+    assert client.post(f"/v1/jobs/{job}/retry").json().get("code") != "quota_exceeded"
+
+
+def test_a_scan_for_duplicates_waits_for_room_in_the_queue(connect: Connect) -> None:
+    client = connect(max_active_jobs=1)
+    assert upload(client, b"fifteen").status_code == 202
+    assert limited(client.post("/v1/duplicates/scan"), "queue_full")
+
+
 def test_without_redis_requests_are_served_and_nothing_is_brought_in() -> None:
     limits = RateLimits("redis://127.0.0.1:1/0")
     shop = caller("shop", rate="1/day", quota="1/day")

@@ -154,6 +154,8 @@ def test_a_folder_that_is_none_or_lies_elsewhere(client: TestClient, photos: Pat
     assert code_of(ingest(client, {"kind": "folder", "path": "/etc"})) == (403, "path_not_allowed")
     nowhere = {"kind": "folder", "path": str(photos / "nowhere")}
     assert code_of(ingest(client, nowhere)) == (422, "folder_not_found")
+    too_long = {"kind": "folder", "path": str(photos / ("a" * 300))}
+    assert code_of(ingest(client, too_long)) == (403, "path_not_allowed")
 
 
 def test_buckets_are_those_that_may_be_imported(client: TestClient, ledger: Ledger) -> None:

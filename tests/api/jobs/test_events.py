@@ -97,8 +97,9 @@ def test_a_server_that_stops_ends_its_streams(serve: Any, ledger: Ledger, tmp_pa
         # An answer that is cut off instead of ended would raise here.
         assert list(events) == []
         # uvicorn ends by the signal that it was told to end by.
-        assert served.process.wait(10) == -signal.SIGTERM
-        assert time.monotonic() - began < 5
+        assert served.process.wait(30) == -signal.SIGTERM
+        # Less than the 25 s after which a server cuts off what has not ended.
+        assert time.monotonic() - began < 20
 
 
 class WatchedLedger(Ledger):

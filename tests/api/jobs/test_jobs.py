@@ -156,6 +156,26 @@ def test_retry_by_reason_takes_only_those(
     assert [ref.metadata["n"] for ref in refs_of(ledger, answer)] == list(numbers)
 
 
+ABOUT_A_JOB = [
+    ("GET", "/v1/jobs/{}"),
+    ("POST", "/v1/jobs/{}/cancel"),
+    ("POST", "/v1/jobs/{}/retry"),
+    ("GET", "/v1/jobs/{}/failures"),
+    ("GET", "/v1/jobs/{}/events"),
+    ("GET", "/v1/exports/{}/export.json"),
+    ("DELETE", "/v1/exports/{}"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ABOUT_A_JOB)
+@pytest.mark.parametrize("part", [":reasons", ":failures", "0", "%ED%A0%80"])
+def test_what_is_kept_of_a_job_is_no_job(
+    client: TestClient, ledger: Ledger, method: str, path: str, part: str
+) -> None:
+    job = job_with_failures(ledger, 3)
+    assert code_of(client.request(method, path.format(job.id + part))) == (404, "job_not_found")
+
+
 def test_nothing_to_retry(client: TestClient, ledger: Ledger) -> None:
     running, done = ledger.create(REQUEST), ledger.create(REQUEST)
     plan(ledger, running, 1)
@@ -210,3 +230,20 @@ def test_retry_under_one_key_is_one_job(client: TestClient, ledger: Ledger) -> N
     assert retry({}).headers["location"] == first.headers["location"]
     assert code_of(retry({"reason": "empty"})) == (422, "idempotency_key_reused")
     assert ledger.active_count() == 1
+
+
+def test_jobs_are_found_page_by_page_among_others(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sightline.queue.pages.MOST_JOBS_LOOKED_AT", 2)
+    jobs = [ledger.create(REQUEST) for _ in range(7)]
+    for one in (jobs[0], jobs[3], jobs[4]):
+        ledger.end_listing(one.id)
+    asked: dict[str, Any] = {"state": "succeeded", "limit": 1}
+    found, pages = [], 0
+    while pages == 0 or asked["cursor"]:
+        page = client.get("/v1/jobs", params=asked).json()
+        found += [one["id"] for one in page["items"]]
+        asked["cursor"], pages = page["next_cursor"], pages + 1
+
+    assert found == [jobs[4].id, jobs[3].id, jobs[0].id]

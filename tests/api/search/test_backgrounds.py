@@ -35,3 +35,13 @@ def test_the_samples_of_the_collections_searched_last_are_kept(monkeypatch: pyte
         assert kept.of(collection, VECTOR).sampled == backgrounds.SAMPLE
 
     assert index.taken == ["a", "b", "c", "b"], "b was forgotten for c, and a was not"
+
+
+def test_a_collection_that_took_the_name_of_another_gets_none_of_its_sample() -> None:
+    index: Any = Sampled()
+    kept = Backgrounds(index)
+
+    for uid in ("first", "first", "second", "second"):
+        kept.of("a.1", VECTOR, uid)
+
+    assert index.taken == ["a.1", "a.1"]

@@ -1,4 +1,5 @@
-from itertools import combinations
+import tracemalloc
+from itertools import combinations, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,27 @@ def test_pairs_join_into_groups_the_largest_first() -> None:
 
     assert groups_of(pairs) == [["a", "b", "c", "d"], ["e", "f"]]
     assert groups_of([]) == []
+
+
+def test_what_is_held_of_pairs_are_their_ids_alone() -> None:
+    """A list of so many pairs takes 26 MB."""
+    pairs = ((f"{number % 300:036}", f"{number % 7:036}") for number in range(100_000))
+    tracemalloc.start()
+    try:
+        groups = groups_of(pairs)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [len(group) for group in groups] == [300]
+    assert most < 1 << 20
+
+
+def test_a_long_chain_is_one_group_from_whichever_end_it_comes() -> None:
+    ids = [f"{number:06}" for number in range(20_000)]
+    links = list(pairwise(ids))
+
+    assert groups_of(links) == groups_of(reversed(links)) == [ids]
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)).filter(lambda ends: ends[0] != ends[1])))

@@ -18,6 +18,7 @@ from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import DuplicatesSource
 from sightline_embedder.duplicates.scan import DuplicateScan
+from sightline_embedder.errors import SourceError
 
 SPACE = "model@0123456789abcdef"
 COLLECTION = "images"
@@ -140,6 +141,48 @@ def test_a_scan_takes_the_place_of_an_earlier_one(
     assert after.groups == {"exact": ORIGINALS // FILED_TWICE_EVERY, "perceptual": 0, "semantic": 0}
     assert after.computed_at > before.computed_at
     assert found(redis, DuplicateKind.SEMANTIC) == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "remedy"),
+    [
+        (DuplicatesSource(perceptual_bits=0), "at semantic_cosine 0.96. Raise semantic_cosine"),
+        (DuplicatesSource(semantic_cosine=1.0), "at perceptual_bits 68. Lower perceptual_bits"),
+    ],
+    ids=["semantic", "perceptual"],
+)
+@pytest.mark.usefixtures("scan")
+def test_a_threshold_that_lets_too_many_pairs_through_ends_the_scan(
+    redis: Redis, ledger: Ledger, client: EdgeClient, asked: DuplicatesSource, remedy: str
+) -> None:
+    duplicates, job = Duplicates(redis, timedelta(days=1)), new_job(ledger)
+
+    # As many as there are would do.
+    for _ in DuplicateScan(client, duplicates, max_pairs=100).steps(new_job(ledger), asked, None):
+        pass
+    latest = duplicates.latest(COLLECTION)
+    with pytest.raises(SourceError) as caught:
+        list(DuplicateScan(client, duplicates, max_pairs=99).steps(job, asked, None))
+
+    assert caught.value.code == "too_many_pairs"
+    assert remedy in caught.value.detail
+    assert duplicates.latest(COLLECTION) == latest
+    kept = redis.keys(f"sightline:duplicates:{job.id}:*")
+    assert kept
+    assert all(redis.ttl(key) <= 3600 for key in kept)
+
+
+@pytest.mark.usefixtures("scan")
+def test_pictures_in_several_places_are_never_too_many(
+    points: list[Point], redis: Redis, ledger: Ledger, client: EdgeClient
+) -> None:
+    asked = DuplicatesSource(perceptual_bits=0, semantic_cosine=1.0)
+
+    one = DuplicateScan(client, Duplicates(redis, timedelta(days=1)), max_pairs=1)
+    for _ in one.steps(new_job(ledger), asked, None):
+        pass
+
+    assert found(redis, DuplicateKind.EXACT) == expected(points, DuplicateKind.EXACT)
 
 
 def test_an_empty_collection_has_no_duplicates(redis: Redis, ledger: Ledger, client: EdgeClient) -> None:

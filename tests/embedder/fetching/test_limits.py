@@ -14,7 +14,7 @@ from sightline_embedder.fetching import Fetcher, FetchLimits
 
 URL = "http://pictures.test/a"
 LIMIT = 100_000
-HASTY = FetchLimits(first_byte_s=0.4, total_s=1.2, min_bytes_per_s=0, attempts=2, backoff_s=0.01)
+HASTY = FetchLimits(first_byte_s=1.0, total_s=3.0, min_bytes_per_s=0, attempts=2, backoff_s=0.01)
 SLACK_S = 2.0
 """For a busy machine."""
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -171,11 +171,11 @@ def sends_a_part(visit: Visit) -> None:
 @pytest.mark.parametrize(
     ("misbehave", "sentence"),
     [
-        (says_nothing, "did not answer within 0.4 s."),
-        (drips_headers, "did not answer within 0.4 s."),
-        (goes_on_and_on_about_continuing, "did not answer within 0.4 s."),
-        (stops_within_body, "fell silent for 0.4 s."),
-        (drips_body, "was not fetched within 1.2 s."),
+        (says_nothing, "did not answer within 1 s."),
+        (drips_headers, "did not answer within 1 s."),
+        (goes_on_and_on_about_continuing, "did not answer within 1 s."),
+        (stops_within_body, "fell silent for 1 s."),
+        (drips_body, "was not fetched within 3 s."),
     ],
 )
 def test_slow_host_ends_within_the_limits(
@@ -242,11 +242,11 @@ def test_slow_body_is_given_up_early_when_it_is_below_the_minimum_rate(
     make_fetcher: Callable[..., Fetcher], site: Site
 ) -> None:
     site.routes["/a"] = drips_body
-    fetcher = make_fetcher(limits=FetchLimits(first_byte_s=0.3, total_s=10, min_bytes_per_s=1000))
+    fetcher = make_fetcher(limits=FetchLimits(first_byte_s=1.0, total_s=10, min_bytes_per_s=1000))
     begun = time.monotonic()
 
     assert "less than 1000 bytes a second" in failure_of(fetcher, URL).detail
-    assert time.monotonic() - begun < 0.3 + SLACK_S
+    assert time.monotonic() - begun < 1.0 + SLACK_S
     assert len(site.visits) == 1
 
 

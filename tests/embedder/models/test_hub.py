@@ -53,7 +53,7 @@ def test_hub_that_is_not_there_is_known_in_seconds(monkeypatch: pytest.MonkeyPat
     began = monotonic()
 
     assert not hub_has("known")
-    assert monotonic() - began < 4
+    assert monotonic() - began < 15
 
 
 @pytest.mark.parametrize("name", ["nobody/no-such-model", "/no/such/folder", "./folder", ""])

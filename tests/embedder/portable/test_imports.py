@@ -199,6 +199,42 @@ def test_files_that_were_sent_long_ago_serve_an_import_to_its_end(desk: Any, exp
     assert [folder.exists() for folder in (ours, other)] == [False, False]
 
 
+class DyingAtTheEnd:
+    """A ledger of somebody who dies before, or after, the record that all files were read."""
+
+    def __init__(self, ledger: Any, *, after: bool) -> None:
+        self._ledger, self._after = ledger, after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def plan_batch(self, job_id: str, batch: Any, cursor: str, **options: Any) -> bool:
+        if cursor == "done" and not self._after:
+            raise Died
+        done = self._ledger.plan_batch(job_id, batch, cursor, **options)
+        if cursor == "done":
+            raise Died
+        return bool(done)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_import_of_sent_files_succeeds_though_its_planner_dies_at_the_end(
+    desk: Any, export: Path, after: bool
+) -> None:
+    sent = desk.places.upload("a" * 32)
+    shutil.copytree(export, sent)
+    job = desk.start("there", PointsSource(upload=sent.name))
+    with pytest.raises(Died):
+        desk.planner(DyingAtTheEnd(desk.ledger, after=after)).plan(job.id)
+    assert sent.exists()
+
+    desk.planner().plan(job.id)
+
+    ended = desk.ledger.job(job.id)
+    assert (ended.state, ended.counts.indexed) == (JobState.SUCCEEDED, POINTS)
+    assert not sent.exists()
+
+
 def test_nothing_is_imported_beside_a_migration(desk: Any, export: Path) -> None:
     assert imported(desk, export).state is JobState.SUCCEEDED
     gone = next(iter(desk.points("there")))

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -42,7 +42,6 @@ def nested(depth: int) -> str:
     return '{"not": ' * depth + '{"all": []}' + "}" * depth
 
 
-@settings(deadline=None)
 @given(JSON)
 def test_any_json_is_read_or_refused_with_a_sentence(value: object) -> None:
     # What is refused is refused as BadRequest; any other exception fails the test.
@@ -51,7 +50,6 @@ def test_any_json_is_read_or_refused_with_a_sentence(value: object) -> None:
         assert parse_filter(filter_json(read)) == read
 
 
-@settings(deadline=None)
 @given(st.text() | st.binary())
 def test_any_text_is_read_or_refused(text: str | bytes) -> None:
     with pytest.raises(BadRequest):

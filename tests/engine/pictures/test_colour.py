@@ -1,5 +1,6 @@
 import struct
 import zlib
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
@@ -34,6 +35,25 @@ def png(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in (header, *chunks, body, (b"IEND", b""))
     )
+
+
+def grey_tiff(pixels: bytes, width: int, bits: int, photometric: int, sample_format: int = 1) -> bytes:
+    """A TIFF of one row of grey, of a kind that Pillow cannot write."""
+    tags = {256: width, 257: 1, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 1, 279: len(pixels)}
+    tags[339] = sample_format
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags.items())
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return b"II" + struct.pack("<HI", 42, 8 + len(pixels)) + pixels + directory
+
+
+def in_12_bits(levels: Sequence[int]) -> bytes:
+    """Levels as a TIFF packs them: two in three bytes."""
+    return int("".join(f"{level:03x}" for level in levels), 16).to_bytes(len(levels) * 3 // 2, "big")
+
+
+def greys(image: Image.Image) -> Any:
+    """The levels of the first row."""
+    return np.asarray(image)[0, :, 0].tolist()
 
 
 def swapped_profile() -> bytes:
@@ -176,6 +196,36 @@ def test_16_bit_grey_is_scaled(shown: Any, file_format: str) -> None:
     assert seen.tolist() == [0, 1, 128, 255]
 
 
+def test_12_bit_grey_is_scaled_to_its_own_white(limits: PictureLimits) -> None:
+    data = grey_tiff(in_12_bits([0, 1024, 2048, 4095]), 4, 12, photometric=1)
+
+    assert greys(open_picture(data, limits, 1).image) == [0, 64, 128, 255]
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_16_bit_grey_of_either_direction_is_shown_as_it_is_meant(
+    limits: PictureLimits, photometric: int
+) -> None:
+    data = grey_tiff(struct.pack("<4H", 0, 257, 32768, 65535), 4, 16, photometric)
+
+    expected = [0, 1, 128, 255] if photometric else [255, 254, 127, 0]
+    assert greys(open_picture(data, limits, 1).image) == expected
+
+
+def test_16_bit_grey_whose_zero_is_white_may_be_compressed(shown: Any) -> None:
+    image = Image.fromarray(np.array([[0, 257, 32768, 65535]], np.uint16))
+
+    seen = shown(image, "TIFF", compression="tiff_lzw", tiffinfo={262: 0})
+
+    assert greys(seen) == [255, 254, 127, 0]
+
+
+def test_floating_point_grey_whose_zero_is_white_is_turned_round(limits: PictureLimits) -> None:
+    data = grey_tiff(struct.pack("<4f", 0.0, 0.25, 1.0, float("nan")), 4, 32, 0, sample_format=3)
+
+    assert greys(open_picture(data, limits, 1).image) == [255, 191, 0, 0]
+
+
 def test_16_bit_grey_with_a_transparent_value(limits: PictureLimits) -> None:
     row = b"\0" + struct.pack(">3H", 0, 1000, 65535)
 
@@ -201,6 +251,25 @@ def test_16_bit_colour_with_a_transparent_colour(limits: PictureLimits) -> None:
 
     assert image.getpixel((0, 0)) == WHITE
     assert near(image.getpixel((1, 0)), BLUE, 1)
+
+
+def test_a_dark_transparent_colour_of_16_bits_is_not_taken_for_one_of_8(limits: PictureLimits) -> None:
+    row = b"\0" + struct.pack(">6H", 10, 20, 30, 10 << 8, 20 << 8, 30 << 8)
+
+    data = png(2, 1, 16, 2, row, (b"tRNS", struct.pack(">3H", 10, 20, 30)))
+    image = open_picture(data, limits, 1).image
+
+    assert image.getpixel((0, 0)) == WHITE
+    assert image.getpixel((1, 0)) == (10, 20, 30)
+
+
+def test_a_transparent_colour_of_8_bits_is_their_last_ones(limits: PictureLimits) -> None:
+    """As PNG has it of a file that says more."""
+    data = png(2, 1, 8, 2, bytes([0, *RED, *BLUE]), (b"tRNS", struct.pack(">3H", 0x01FF, 0x0100, 0x0100)))
+    image = open_picture(data, limits, 1).image
+
+    assert image.getpixel((0, 0)) == WHITE
+    assert image.getpixel((1, 0)) == BLUE
 
 
 @pytest.mark.parametrize(

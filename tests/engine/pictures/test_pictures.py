@@ -200,11 +200,12 @@ def test_a_header_that_promises_too_much_is_refused_in_milliseconds(name: str) -
     data = header_bombs()[name]
     limits = PictureLimits(max_bytes=1 << 27, max_pixels=250_000_000)
 
-    start = time.perf_counter()
+    # Of this process alone: what others do meanwhile does not count.
+    start = time.process_time()
     reason = reason_of(data, limits)
 
     assert reason is FailureReason.TOO_MANY_PIXELS
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
 
 
 @pytest.mark.parametrize("chunk_bytes", [70 << 20, 1 << 20])

@@ -4,17 +4,20 @@ import random
 from threading import Thread
 
 import pytest
-from ledger_jobs import REQUEST, failure, item, plan
+from ledger_jobs import REQUEST, failure, item, job_with_failures, plan
+from redis import Redis
 
 from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound, Unavailable
 from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import (
+    PLANNING,
     Batch,
     BatchOutcome,
     IdempotencyKey,
     JobError,
     JobRequest,
     JobState,
+    PlanningStart,
 )
 from sightline.queue.ledger import Ledger
 from sightline.queue.pages import page_of_failures
@@ -199,6 +202,39 @@ def test_starts_are_counted_released_and_remember_their_defect(ledger: Ledger) -
     assert (first.defect, third.defect) == (None, "ValueError: why")
 
 
+def test_starts_of_planning_are_counted_from_where_it_last_got_on(ledger: Ledger) -> None:
+    job = ledger.create(REQUEST)
+
+    first = ledger.start_planning(job.id)
+    ledger.note_defect(job.id, PLANNING, "ValueError: why")
+    second = ledger.start_planning(job.id)
+    plan(ledger, job, 2)
+    third = ledger.start_planning(job.id)
+    ledger.release(job.id, PLANNING)
+    ledger.release(job.id, PLANNING)
+    fourth = ledger.start_planning(job.id)
+
+    assert first == PlanningStart(starts=1, defect=None)
+    assert second == PlanningStart(starts=2, defect="ValueError: why")
+    assert third == PlanningStart(starts=2, defect=None)
+    assert fourth == PlanningStart(starts=1, defect=None)
+
+
+def test_planning_of_a_job_that_ended_meanwhile_is_not_started_and_leaves_nothing(
+    ledger: Ledger, redis: Redis
+) -> None:
+    job = ledger.create(REQUEST)
+    assert ledger.start_planning(job.id) is not None
+
+    ledger.stop(job.id)
+    ledger.note_defect(job.id, PLANNING, "ValueError: why")
+    ledger.release(job.id, PLANNING)
+
+    assert ledger.start_planning(job.id) is None
+    assert ledger.start_planning("0" * 24) is None
+    assert not redis.exists(f"sightline:job:{job.id}:starts")
+
+
 def test_batch_split_to_the_last_picture_still_adds_up(ledger: Ledger) -> None:
     job = ledger.create(REQUEST)
     whole = plan(ledger, job, 5)
@@ -263,6 +299,16 @@ def test_unknown_job_is_not_found(ledger: Ledger) -> None:
         ledger.job("none")
     with pytest.raises(JobNotFound):
         page_of_failures(ledger, "none", reason=None, after=-1, limit=1)
+
+
+@pytest.mark.parametrize(
+    "part", [":reasons", ":failures", ":refs", ":batches", ":starts", ":none", "\ud800", "0"]
+)
+def test_what_no_job_can_be_called_names_no_other_key(ledger: Ledger, part: str) -> None:
+    job = job_with_failures(ledger, 3, rare=1)
+    with pytest.raises(JobNotFound):
+        ledger.job(job.id + part)
+    assert ledger.job(job.id).id == job.id
 
 
 def test_missing_redis_is_unavailable_and_not_a_hang() -> None:

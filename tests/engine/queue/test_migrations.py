@@ -109,16 +109,28 @@ def test_a_job_that_was_replaced_says_nothing_any_more(migrations: Migrations) -
 
 
 def test_one_that_begins_anew_has_its_new_job_at_once_and_nothing_lost(migrations: Migrations) -> None:
-    failed = migrations.set_job(migrations.start(migration(S.FAILED)).id, "old")
+    failed = migrations.fail(migrations.set_job(migrations.start(migration()).id, "old"), "why")
     migrations.note_lost(failed.id, {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")})
 
     begun = migrations.begin_anew(failed, "new")
 
     assert (begun.state, begun.job) == (S.BUILDING, "new")
     assert migrations.get(failed.id) == begun
-    assert migrations.lost(failed.id) == {}
+    assert migrations.lost(failed.id, ["p"]) == migrations.lost_by_reason(failed.id) == {}
     with pytest.raises(MigrationRefused):
         migrations.begin_anew(failed, "another")
+
+
+@pytest.mark.parametrize("state", [one for one in S if not one.final])
+def test_only_one_that_is_being_built_takes_a_job(migrations: Migrations, state: MigrationState) -> None:
+    held = migrations.start(migration(state))
+    if state in (S.BUILDING, S.PAUSED):
+        assert migrations.set_job(held.id, "new").job == "new"
+        return
+    with pytest.raises(MigrationRefused, match="takes a job") as refused:
+        migrations.set_job(held.id, "new")
+    assert refused.value.code == "migration_state"
+    assert migrations.get(held.id) == held
 
 
 def test_one_that_went_on_since_it_was_seen_has_not_failed(migrations: Migrations) -> None:
@@ -132,12 +144,15 @@ def test_one_that_went_on_since_it_was_seen_has_not_failed(migrations: Migration
 
 def test_what_was_lost_is_noted_once_and_forgotten_with_the_migration(migrations: Migrations) -> None:
     held = migrations.start(migration(S.FINISHING))
-    lost = {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")}
-    for _ in range(2):
-        migrations.note_lost(held.id, lost)
-    assert migrations.lost(held.id) == lost
+    gone, broken = (
+        Lost(reason=reason, detail="why") for reason in (FailureReason.NOT_FOUND, FailureReason.INTERNAL)
+    )
+    migrations.note_lost(held.id, {"p": gone, "q": gone})
+    migrations.note_lost(held.id, {"q": broken, "r": broken})
+    assert migrations.lost(held.id, ["r", "none", "q"]) == {"r": broken, "q": gone}
+    assert migrations.lost_by_reason(held.id) == {FailureReason.NOT_FOUND: 2, FailureReason.INTERNAL: 1}
     migrations.move(held.id, S.FINISHED)
-    assert migrations.lost(held.id) == {}
+    assert migrations.lost(held.id, ["p"]) == migrations.lost_by_reason(held.id) == {}
 
 
 def test_turns_are_taken_one_at_a_time(migrations: Migrations) -> None:

@@ -1,5 +1,6 @@
 """Lists of jobs and of failures: in order, page by page, and quick whatever they leave out."""
 
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -7,12 +8,16 @@ from ledger_jobs import REQUEST, failure, job_with_failures, plan
 from redis import Redis
 
 from sightline.errors import FailureReason
+from sightline.queue.job_records import JOBS
 from sightline.queue.jobs import (
     BatchOutcome,
+    Job,
     JobState,
 )
 from sightline.queue.ledger import Ledger
 from sightline.queue.pages import page_of_failures, page_of_jobs
+
+OTHERS = REQUEST.model_copy(update={"collection": "others"})
 
 
 def pages_read(redis: Redis) -> int:
@@ -88,6 +93,64 @@ def test_a_page_of_jobs_looks_at_so_many_and_says_where_to_go_on(
     ledger.end_listing(jobs[0].id)
 
     found, on = page_of_jobs(ledger, state=JobState.SUCCEEDED, before=None, limit=2)
-    assert (found, on) == ([], jobs[2].id)
+    assert (found, on) == ([], round(jobs[2].created_at.timestamp() * 10**6))
     found, on = page_of_jobs(ledger, state=JobState.SUCCEEDED, before=on, limit=2)
     assert ([job.id for job in found], on) == ([jobs[0].id], None)
+
+
+def mixed_jobs(ledger: Ledger, redis: Redis) -> list[Job]:
+    """Jobs of two collections, newest first, some of them made in the same microsecond."""
+    jobs = [ledger.create(OTHERS if number % 3 else REQUEST) for number in range(12)]
+    times = [job.created_at.timestamp() for job in jobs]
+    for earlier in (2, 3, 5, 8):
+        times[earlier + 1] = times[earlier]
+    redis.zadd(JOBS, {job.id: time for job, time in zip(jobs, times, strict=True)})
+    in_order = sorted(zip(times, jobs, strict=True), key=lambda one: (one[0], one[1].id), reverse=True)
+    return [job for _, job in in_order]
+
+
+def listed(
+    ledger: Ledger, limit: int, collections: set[str] | None = None
+) -> tuple[list[str], list[str | int]]:
+    """The ids on all pages, and where each page went on."""
+    found, before = page_of_jobs(ledger, state=None, before=None, limit=limit, collections=collections)
+    ids, places = [job.id for job in found], []
+    while before is not None:
+        places.append(before)
+        found, before = page_of_jobs(ledger, state=None, before=before, limit=limit, collections=collections)
+        ids += [job.id for job in found]
+    return ids, places
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("limit", [1, 2, 100])
+def test_pages_have_each_job_once_and_say_nothing_of_others(
+    ledger: Ledger, redis: Redis, monkeypatch: pytest.MonkeyPatch, most: int, limit: int
+) -> None:
+    monkeypatch.setattr("sightline.queue.pages.MOST_JOBS_LOOKED_AT", most)
+    every = mixed_jobs(ledger, redis)
+    own = [job.id for job in every if job.request.collection == "images"]
+
+    found, places = listed(ledger, limit, {"images"})
+
+    assert found == own
+    assert {place for place in places if isinstance(place, str)} <= set(own)
+    assert listed(ledger, limit)[0] == [job.id for job in every]
+
+
+def test_jobs_that_are_made_meanwhile_repeat_none(ledger: Ledger) -> None:
+    jobs = [ledger.create(REQUEST).id for _ in range(105)]
+    listing = ledger.newest_first(None)
+    first = [one.id for one in islice(listing, 100)]
+    ledger.create(REQUEST)
+
+    assert first + [one.id for one in listing] == jobs[::-1]
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_after_a_job_that_has_left_the_list_there_is_none(ledger: Ledger, redis: Redis, gone: bool) -> None:
+    oldest, _ = ledger.create(REQUEST), ledger.create(REQUEST)
+    redis.zrem(JOBS, oldest.id)
+    before = oldest.id if gone else "\ud800"
+
+    assert page_of_jobs(ledger, state=None, before=before, limit=9) == ([], None)

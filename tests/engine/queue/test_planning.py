@@ -13,7 +13,7 @@ from sightline.queue.planning import PlanningLeases
 
 JOB = "job"
 LONG_S = 30.0
-SHORT_S = 0.3
+SHORT_S = 1.5
 WITHIN_S = 20.0
 
 

@@ -64,7 +64,7 @@ def evaluate(*words: object, start: Sequence[str] = ("-m", "sightline_local"), *
     environment |= {"COLUMNS": "150", "SIGHTLINE_URL": "http://127.0.0.1:1"}
     command = [sys.executable, *start, "eval", *map(str, words)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=os.environ | environment, check=False
+        command, capture_output=True, text=True, timeout=300, env=os.environ | environment, check=False
     )
 
 

@@ -22,13 +22,17 @@ class BodyLimits:
 
     `streamed` has the paths to which POST and PUT send bodies that go to the disk while they come in; one
     that ends with a slash stands for all below it. All others are held in memory: `most` of one, or what
-    `held` says of the longest prefix of its path, and `memory` of all together.
+    `held` says of the longest prefix of its path, and `memory` of all together. Of these, bodies of JSON may
+    have so many `values` and names, or what `more_values` says of their path: each is a few bytes on the way,
+    and a hundred times as much when it is read, in the time of everybody.
     """
 
     most: int
     memory: int
     held: Mapping[str, int] = field(default_factory=dict)
     streamed: Mapping[str, int] = field(default_factory=dict)
+    values: int = 100_000
+    more_values: Mapping[str, int] = field(default_factory=dict)
     pace: Pace = HELD_PACE
 
     def of(self, method: str, path: str) -> int:
@@ -38,6 +42,10 @@ class BodyLimits:
             return streamed
         prefixes = [prefix for prefix in self.held if path.startswith(prefix)]
         return self.held[max(prefixes, key=len)] if prefixes else self.most
+
+    def values_of(self, path: str) -> int:
+        """How many values and names a body of JSON sent to a path may have."""
+        return self.more_values.get(path, self.values)
 
     def streamed_at(self, method: str, path: str) -> int | None:
         """The limit for a body that goes to the disk, None for one that is held in memory."""
@@ -71,7 +79,7 @@ class BodyLimitMiddleware:
             await _refuse(request, _too_large(most), receive, send)
             return
         streamed = self._limits.streamed_at(scope["method"], scope["path"]) is not None
-        body = _StreamedBody(receive, most) if streamed else self._held(receive, most, coming)
+        body = _StreamedBody(receive, most) if streamed else self._held(request, receive, most)
         refused = False
 
         async def refuse_instead(message: Message) -> None:
@@ -87,8 +95,11 @@ class BodyLimitMiddleware:
         finally:
             body.forget()
 
-    def _held(self, receive: Receive, most: int, coming: int) -> "_StreamedBody":
-        return _HeldBody(receive, most, self._memory, coming, self._limits.pace)
+    def _held(self, request: Request, receive: Receive, most: int) -> "_StreamedBody":
+        # Pictures in forms have commas too, which stand for nothing.
+        form = request.headers.get("content-type", "").startswith("multipart/")
+        values = None if form else self._limits.values_of(request.url.path)
+        return _HeldBody(receive, most, self._memory, self._limits.pace, values)
 
 
 class _Memory:
@@ -139,10 +150,13 @@ class _StreamedBody:
 class _HeldBody(_StreamedBody):
     """A body that the application holds in memory, as long as the request lasts."""
 
-    def __init__(self, receive: Receive, most: int, memory: _Memory, coming: int, pace: Pace) -> None:
+    def __init__(
+        self, receive: Receive, most: int, memory: _Memory, pace: Pace, most_values: int | None
+    ) -> None:
         super().__init__(receive, most)
         self._memory = memory
-        self._coming = coming
+        self._most_values = most_values
+        self._values = 0
         self._taken = 0
         self._pace = pace
         self._stopwatch: Stopwatch | None = None
@@ -153,15 +167,23 @@ class _HeldBody(_StreamedBody):
             return await self._receive()
         # Counted from here: who may not call is refused before the body is asked for.
         self._stopwatch = self._stopwatch or Stopwatch(self._pace)
-        self._take(self._coming)
+        # What has come and no more: who announces much and sends it slowly would keep the others out.
         try:
             with anyio.fail_after(self._stopwatch.seconds_left(self._received)):
                 message = await self._receive()
         except TimeoutError as error:
             raise _too_slow(self._received) from error
         self._whole = not message.get("more_body", False)
-        self._take(self._received + len(message.get("body", b"")))
+        data = message.get("body", b"")
+        self._take(self._received + len(data))
+        self._count_values(data)
         return message
+
+    def _count_values(self, data: bytes) -> None:
+        if self._most_values is not None:
+            self._values += data.count(b",") + data.count(b":")
+            if self._values > self._most_values:
+                raise _too_many_values(self._most_values)
 
     def _take(self, size: int) -> None:
         if size > self._taken:
@@ -176,6 +198,11 @@ class _HeldBody(_StreamedBody):
 
 def _too_large(most: int) -> ApiError:
     detail = f"The request is larger than {most:,} bytes, the limit here. Send it in several requests."
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request_too_large", detail)
+
+
+def _too_many_values(most: int) -> ApiError:
+    detail = f"The request has more than {most:,} values and names, the limit here. Send several requests."
     return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "request_too_large", detail)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from sightline_api.http.problems import ApiError
 
 _DIGEST_CHARACTERS = 16
+_MOST = 2**53
+"""Beyond what anything is counted to, and short of what Redis and JSON can count to."""
 
 
 def make_cursor(position: str | int, request: Any) -> str:
@@ -19,17 +21,36 @@ def make_cursor(position: str | int, request: Any) -> str:
 
 
 def read_cursor(cursor: str, request: Any) -> str | int:
-    """The position in a cursor; raises ApiError if it was not made for `request`."""
+    """The position in a cursor; raises ApiError if it was not made for `request`.
+
+    Anybody can make a cursor: a position is of the right type, and may be one that was never given out.
+    """
     try:
         position, digest = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        made_for_this = digest == _digest(request) and isinstance(position, str | int)
-    except (binascii.Error, ValueError, TypeError):
+        made_for_this = digest == _digest(request) and _is_position(position)
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         made_for_this = False
     if not made_for_this:
-        detail = "The cursor does not belong to this request. Start again without a cursor."
-        raise ApiError(HTTPStatus.BAD_REQUEST, "cursor_mismatch", detail)
+        raise _mismatch()
     found: str | int = position
     return found
+
+
+def read_number(cursor: str, request: Any, *, below: int = _MOST) -> int:
+    """The position in a cursor that counts; raises ApiError also for one from `below` on."""
+    position = read_cursor(cursor, request)
+    if not isinstance(position, int) or position >= below:
+        raise _mismatch()
+    return position
+
+
+def _is_position(value: Any) -> bool:
+    return isinstance(value, str) or (type(value) is int and 0 <= value < _MOST)
+
+
+def _mismatch() -> ApiError:
+    detail = "The cursor does not belong to this request. Start again without a cursor."
+    return ApiError(HTTPStatus.BAD_REQUEST, "cursor_mismatch", detail)
 
 
 def _digest(request: Any) -> str:

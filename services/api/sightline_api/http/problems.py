@@ -49,6 +49,7 @@ _STATUS_AND_CODE: tuple[tuple[type[errors.SightlineError], HTTPStatus, str], ...
     (errors.StorageFull, HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
     (errors.Unavailable, HTTPStatus.SERVICE_UNAVAILABLE, "service_unavailable"),
 )
+_FAULTS_SHOWN = 20
 _RETRY_AFTER_S = "5"
 _RETRY_WHEN_FULL_AFTER_S = "60"
 """Somebody has to make room."""
@@ -121,12 +122,13 @@ def _more(error: errors.SightlineError) -> dict[str, Any]:
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    found = error.errors()
     faults = [
         {"location": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
-        for fault in error.errors()
+        for fault in found[:_FAULTS_SHOWN]
     ]
     first = f"{faults[0]['location']}: {faults[0]['message']}." if faults else ""
-    detail = f"The request has {len(faults)} fault(s). {first}"
+    detail = f"The request has {len(found)} fault(s). {first}"
     return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, "validation_failed", detail, errors=faults)
 
 

@@ -10,8 +10,11 @@ from sightline_api.http.access import GuardedRoute, Requires
 from sightline_api.http.callers import Caller
 from sightline_api.http.overload import Work
 from sightline_api.http.problems import ApiError
+from sightline_api.ingest.idempotency import RequestKey, request_key
 
 UPLOADS = "/v1/images"
+_BRINGS_NOTHING_IN = ("/v1/collections/{name}/export", "/v1/jobs/{job_id}/retry")
+"""Routes that no quota stops: what is retried has been counted."""
 _QUEUE_RETRY_AFTER_S = "10"
 
 
@@ -24,12 +27,18 @@ class AdmittingRoute(GuardedRoute):
         gateway: Gateway = request.app.state.gateway
         # Uploads are told apart here, because Redis is asked for the other limits.
         gateway.bounds.check(Work.UPLOAD if self.path_format == UPLOADS else Work.QUEUE)
-        await gateway.bounds.run(Work.QUEUE, partial(_check_room, gateway, request.state.caller))
+        caller: Caller = request.state.caller
+        key = request_key(request, caller, request.headers.get("Idempotency-Key"))
+        with_quota = self.path_format not in _BRINGS_NOTHING_IN
+        await gateway.bounds.run(Work.QUEUE, partial(_check_room, gateway, caller, key, with_quota))
 
 
-def _check_room(gateway: Gateway, caller: Caller) -> None:
+def _check_room(gateway: Gateway, caller: Caller, key: RequestKey, with_quota: bool) -> None:
+    if key.scoped and gateway.ledger.knows(key.scoped):
+        return  # It is sent again, and makes no second job.
     check_queue(gateway)
-    gateway.rate_limits.check_quota(caller)
+    if with_quota:
+        gateway.rate_limits.check_quota(caller)
 
 
 def check_queue(gateway: Gateway) -> None:

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 
 from sightline.queue.jobs import IdempotencyKey
 from sightline_api.http.access import CallerDep
+from sightline_api.http.callers import Caller
 
 _KEY = Header(
     min_length=1,
@@ -28,12 +29,17 @@ class RequestKey:
         return IdempotencyKey(key=self.scoped, body=_digest(body)) if self.scoped else None
 
 
+def request_key(request: Request, caller: Caller, given: str | None) -> RequestKey:
+    """The key `given` with a request, within what it holds for."""
+    if given is None:
+        return RequestKey(None)
+    return RequestKey(_digest([caller.holder, request.method, request.url.path, given]))
+
+
 def _request_key(
     request: Request, caller: CallerDep, idempotency_key: Annotated[str | None, _KEY] = None
 ) -> RequestKey:
-    if idempotency_key is None:
-        return RequestKey(None)
-    return RequestKey(_digest([caller.holder, request.method, request.url.path, idempotency_key]))
+    return request_key(request, caller, idempotency_key)
 
 
 RequestKeyDep = Annotated[RequestKey, Depends(_request_key)]

@@ -16,6 +16,8 @@ from sightline_api.ingest.picture_details import Metadata, Tags, storable
 MAX_URLS = 10_000
 MAX_URL_CHARACTERS = 8_192
 MAX_INGEST_BYTES = 16 << 20
+MAX_INGEST_VALUES = 40 * MAX_URLS
+"""Names and values, with the colon of each URL: what 16 fields of metadata and tags make of a URL."""
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
 

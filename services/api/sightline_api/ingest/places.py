@@ -53,7 +53,12 @@ def checked_path(gateway: Gateway, text: str, *, folder: bool) -> Path:
         )
         raise ApiError(HTTPStatus.FORBIDDEN, "path_not_allowed", detail)
     real = real_path(path)
-    if not (real.is_dir() if folder else real.is_file()):
+    try:
+        there = real.is_dir() if folder else real.is_file()
+    except OSError as error:
+        detail = f"The gateway cannot look at {kind} {text}: {error.strerror or error}."
+        raise ApiError(HTTPStatus.FORBIDDEN, "path_not_allowed", detail) from error
+    if not there:
         detail = f"There is no {kind} {text} on the machine of the gateway."
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, f"{kind}_not_found", detail)
     return real

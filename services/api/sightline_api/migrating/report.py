@@ -1,6 +1,5 @@
 """What a migration would change: how much both versions hold, and how differently they answer."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ def report_of(gateway: Gateway, migration: Migration, judged: Sequence[Judged]) 
         points_old=gateway.index.count(migration.old),
         points_new=gateway.index.count(migration.new),
         from_thumbnails=from_thumbnails(gateway, migration),
-        lost=lost_by_reason(gateway, migration),
+        lost=gateway.migrations.lost_by_reason(migration.id),
         live_queries=_of_requests(gateway, versions, gateway.request_sample.of(migration.collection)),
         pictures=_of_pictures(gateway, versions),
         judged=_of_judged(gateway, versions, judged) if judged else None,
@@ -114,11 +113,6 @@ def report_of(gateway: Gateway, migration: Migration, judged: Sequence[Judged]) 
 def from_thumbnails(gateway: Gateway, migration: Migration) -> int:
     """How many points of the new version were encoded from thumbnails."""
     return gateway.index.count(migration.new, Condition(field="encoded_from", eq="thumbnail"))
-
-
-def lost_by_reason(gateway: Gateway, migration: Migration) -> dict[FailureReason, int]:
-    """How many points could not be encoded for the new version, by reason."""
-    return Counter(one.reason for one in gateway.migrations.lost(migration.id).values())
 
 
 def _of_requests(gateway: Gateway, versions: _Versions, requests: Sequence[SearchRequest]) -> Overlap:

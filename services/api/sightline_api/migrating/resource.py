@@ -12,7 +12,7 @@ from sightline.queue.migrations import Migration, MigrationState
 from sightline.settings import Precision, Quantization
 from sightline_api.gateway import Gateway
 from sightline_api.jobs.resource import JobResource
-from sightline_api.migrating.report import from_thumbnails, lost_by_reason
+from sightline_api.migrating.report import from_thumbnails
 
 _ACTIONS = ("switch", "rollback", "finish", "abort", "pause", "resume", "report")
 
@@ -84,5 +84,5 @@ def _progress(gateway: Gateway, migration: Migration) -> MigrationProgress:
         points_old=old,
         points_new=new,
         from_thumbnails=thumbnails,
-        lost=lost_by_reason(gateway, migration),
+        lost=gateway.migrations.lost_by_reason(migration.id),
     )

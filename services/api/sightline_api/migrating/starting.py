@@ -45,30 +45,36 @@ def start_migration(
     _check_precision(artifact, chosen)
     _check_new(info, artifact, chosen, quantization)
     migration_id = new_id()
-    migration = gateway.migrations.start(
-        Migration(
-            id=migration_id,
-            collection=collection,
-            old=info.version,
-            new=version_of(collection, migration_id),
-            model=artifact.path.name,
-            old_space=info.space,
-            old_precision=info.precision,
-            space=artifact.manifest.space,
-            dimension=artifact.manifest.dimension,
-            precision=chosen,
-            quantization=quantization or info.quantization,
-            state=MigrationState.BUILDING,
-            created_at=datetime.now(UTC),
-        )
+    new = Migration(
+        id=migration_id,
+        collection=collection,
+        old=info.version,
+        new=version_of(collection, migration_id),
+        model=artifact.path.name,
+        old_space=info.space,
+        old_precision=info.precision,
+        space=artifact.manifest.space,
+        dimension=artifact.manifest.dimension,
+        precision=chosen,
+        quantization=quantization or info.quantization,
+        state=MigrationState.BUILDING,
+        created_at=datetime.now(UTC),
     )
+    return _begun(gateway, new)
+
+
+def _begun(gateway: Gateway, new: Migration) -> Migration:
+    """The migration with a job that has been sent; one that cannot begin is over."""
     try:
-        return _with_new_job(gateway, migration, partial(gateway.migrations.set_job, migration.id))
+        # Before it is recorded: somebody who aborts it meanwhile would leave a version that is made here.
+        with gateway.migrations.turn(new.id):
+            gateway.migrations.start(new)
+            return _with_new_job(gateway, new, partial(gateway.migrations.set_job, new.id))
     except (SightlineError, ApiError):
         # Else every batch of the collection would wait for a version that may never be there.
         with suppress(SightlineError):
-            gateway.migrations.move(migration.id, MigrationState.ABORTING)
-            end_migration(gateway.migrations, gateway.ledger, gateway.index, migration.id)
+            gateway.migrations.move(new.id, MigrationState.ABORTING)
+            end_migration(gateway.migrations, gateway.ledger, gateway.index, new.id)
         raise
 
 

@@ -61,10 +61,14 @@ class ReadinessWatch:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _look(self) -> Sequence[Finding]:
-        for check in self._checks:
-            if check.name not in self._running:
-                self._running[check.name] = self._pool.submit(_fault, check)
-        wait(list(self._running.values()), self._answer_s)
+        begun = {
+            check.name: self._pool.submit(_fault, check)
+            for check in self._checks
+            if check.name not in self._running
+        }
+        self._running |= begun
+        # What is under way since an earlier look has had its time; proxies would give up the answer.
+        wait(begun.values(), self._answer_s)
         findings = _findings(self._checks, {check.name: self._outcome(check) for check in self._checks})
         self._say(findings)
         return findings

@@ -16,10 +16,11 @@ from sightline.settings import CollectionName
 from sightline_api.gateway import GatewayDep
 from sightline_api.http.access import READ, WRITE, CallerDep
 from sightline_api.http.bounded_routes import BoundedRoute
-from sightline_api.http.cursors import make_cursor, read_cursor
+from sightline_api.http.cursors import make_cursor, read_number
 from sightline_api.http.overload import Work
 from sightline_api.http.parameters import CollectionDep, Cursor, WaitDep, chosen_collection
 from sightline_api.images import Image
+from sightline_api.ingest.admission import check_queue
 from sightline_api.ingest.starting import job_answer, start_job
 from sightline_api.jobs.resource import JobResource
 
@@ -86,6 +87,7 @@ async def scan_for_duplicates(
     """Look for duplicates in a collection: 202 with the job, whose groups take the place of earlier ones."""
 
     def start() -> Job:
+        check_queue(gateway)
         asked = DuplicatesSource(**body.model_dump(include={"perceptual_bits", "semantic_cosine"}))
         collection = chosen_collection(gateway, caller, body.collection)
         return start_job(gateway, JobRequest(collection=collection, source=asked))
@@ -106,7 +108,7 @@ def list_duplicates(
     `semantic` show the same."""
     latest = gateway.duplicates.latest(collection)
     asked = ["duplicates", collection, kind, latest.job if latest else None]
-    start = int(read_cursor(cursor, asked)) if cursor else 0
+    start = read_number(cursor, asked) if cursor else 0
     groups = gateway.duplicates.groups(collection, kind, start, limit)
     found = latest.groups.get(kind, 0) if latest else 0
     return DuplicateGroups(

@@ -13,7 +13,7 @@ from sightline.queue.pages import page_of_failures, page_of_jobs
 from sightline_api.gateway import GatewayDep
 from sightline_api.http.access import READ, WRITE, CallerDep
 from sightline_api.http.bounded_routes import BoundedRoute
-from sightline_api.http.cursors import make_cursor, read_cursor
+from sightline_api.http.cursors import make_cursor, read_cursor, read_number
 from sightline_api.http.parameters import Cursor, JobDep
 from sightline_api.ingest.retrying import check_no_migration
 from sightline_api.jobs.resource import JobResource
@@ -81,7 +81,7 @@ def list_jobs(
     `next_cursor`.
     """
     request = ["jobs", state]
-    before = str(read_cursor(cursor, request)) if cursor else None
+    before = read_cursor(cursor, request) if cursor else None
     jobs, last = page_of_jobs(
         gateway.ledger, state=state, before=before, limit=limit, collections=caller.collections
     )
@@ -130,7 +130,7 @@ def list_failures(
     `next_cursor`.
     """
     request = ["failures", job.id, reason]
-    after = int(read_cursor(cursor, request)) if cursor else -1
+    after = read_number(cursor, request) if cursor else -1
     failures, last = page_of_failures(gateway.ledger, job.id, reason=reason, after=after, limit=limit)
     return FailureList(
         items=[FailureResource.of(failure) for failure in failures],

@@ -140,6 +140,18 @@ def _free_folder(gateway: Gateway, text: str | None) -> str | None:
         detail = f"Folder {text} is not inside a folder that exports may go to (SIGHTLINE_EXPORT_ROOTS)."
         raise ApiError(HTTPStatus.FORBIDDEN, "path_not_allowed", detail)
     real = real_path(path)
-    if real.exists() and (not real.is_dir() or any(real.iterdir())):
+    if not _is_free(real, text):
         raise ApiError(HTTPStatus.CONFLICT, "export_exists", f"Folder {text} is not empty. Name a new one.")
     return str(real)
+
+
+def _is_free(real: Path, text: str) -> bool:
+    """Whether nothing is there yet; raises ApiError where the gateway may not, or cannot, look."""
+    try:
+        return not real.exists() or (real.is_dir() and not any(real.iterdir()))
+    except OSError as error:
+        detail = (
+            f"The gateway cannot look into folder {text}: {error.strerror or error}. Permit it to, or name "
+            f"another folder."
+        )
+        raise ApiError(HTTPStatus.FORBIDDEN, "path_not_allowed", detail) from error

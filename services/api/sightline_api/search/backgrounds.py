@@ -35,38 +35,42 @@ class Backgrounds:
 
     def __init__(self, index: VectorIndex) -> None:
         self._index = index
-        self._samples: OrderedDict[str, _Sample] = OrderedDict()
+        self._samples: OrderedDict[tuple[str, str], _Sample] = OrderedDict()
         self._lock = Lock()
         """For `_samples`, and never for long."""
         self._taking = Lock()
 
-    def of(self, collection: str, vector: NDArray[np.float32]) -> Background:
-        """The background of a query, whose unit vector is float32 of shape (dimension,)."""
-        sample = self._sample(collection, len(vector))
+    def of(self, collection: str, vector: NDArray[np.float32], uid: str = "") -> Background:
+        """The background of a query, whose unit vector is float32 of shape (dimension,).
+
+        `uid` tells the collection from another that had its name before; none of that one's samples is used.
+        """
+        sample = self._sample((collection, uid), len(vector))
         return Background.of(sample.vectors @ vector, sample.points)
 
-    def _sample(self, collection: str, dimension: int) -> _Sample:
-        kept = self._kept(collection)
+    def _sample(self, key: tuple[str, str], dimension: int) -> _Sample:
+        kept = self._kept(key)
         usable = kept is not None and kept.vectors.shape[1] == dimension
         if kept is not None and usable and kept.until > monotonic():
             return kept
         # While one query takes a new sample, others go on with the old one.
         if self._taking.acquire(blocking=not usable):
             try:
-                return self._taken(collection)
+                return self._taken(key)
             finally:
                 self._taking.release()
         assert kept is not None
         return kept
 
-    def _kept(self, collection: str) -> _Sample | None:
+    def _kept(self, key: tuple[str, str]) -> _Sample | None:
         with self._lock:
-            kept = self._samples.get(collection)
+            kept = self._samples.get(key)
             if kept is not None:
-                self._samples.move_to_end(collection)
+                self._samples.move_to_end(key)
             return kept
 
-    def _taken(self, collection: str) -> _Sample:
+    def _taken(self, key: tuple[str, str]) -> _Sample:
+        collection, _ = key
         vectors = self._index.sample(collection, SAMPLE)
         whole = len(vectors) < SAMPLE
         sample = _Sample(
@@ -75,8 +79,8 @@ class Backgrounds:
             until=monotonic() + (_SMALL_KEPT_S if whole else _KEPT_S),
         )
         with self._lock:
-            self._samples[collection] = sample
-            self._samples.move_to_end(collection)
+            self._samples[key] = sample
+            self._samples.move_to_end(key)
             if len(self._samples) > MOST:
                 self._samples.popitem(last=False)
         return sample

@@ -68,7 +68,7 @@ class PictureVectors:
         """The vector of a stored picture, which costs nothing, or that of a box of it.
 
         The box is cut out of the original, or where that is gone out of the thumbnail. Raises
-        BadPicture, and NotFound if neither can be read.
+        BadPicture, NotFound if neither can be read, and ApiError (429) if it waits too long.
         """
         collection = collection_of(version)
         if part.box is None:
@@ -76,11 +76,13 @@ class PictureVectors:
                 raise ImageNotFound(collection, point.id)
             return PartVector(point.vector)
         try:
-            original = self._originals.read(collection, point)
+            with self._originals.place(self._patience_s):
+                return PartVector(self._encoded(self._originals.read(collection, point), part.box))
         except NotFound:
             thumbnail = self._media.read_thumbnail(collection, point.id)
             return PartVector(self._encoded(thumbnail, part.box), from_thumbnail=True)
-        return PartVector(self._encoded(original, part.box))
+        except TimeoutError as error:
+            raise overloaded(f"This picture has waited {self._patience_s:g} s to be read.") from error
 
     def of_bytes(self, data: bytes, box: Box | None = None) -> PartVector:
         """The vector of a picture that came with the query, or of a box of it.

@@ -28,18 +28,20 @@ class Relevance:
         self._vocabulary = vocabulary
         self._backgrounds = backgrounds
 
-    def of(self, collection: str, query: EncodedQuery, points: Sequence[ScoredPoint]) -> list[float]:
+    def of(
+        self, collection: str, query: EncodedQuery, points: Sequence[ScoredPoint], uid: str = ""
+    ) -> list[float]:
         """The relevance of each point, from 0 to 1, to what the query aims at; to the likeliest, if that is
-        several things. Points come with their vectors."""
+        several things. Points come with their vectors. `uid`: see Backgrounds."""
         if not points:
             return []
         vectors = np.stack([point.vector for point in points if point.vector is not None])
-        relevance = np.max([self._to(collection, aim, vectors) for aim in query.aims], axis=0)
+        relevance = np.max([self._to(collection, uid, aim, vectors) for aim in query.aims], axis=0)
         found: list[float] = relevance.tolist()
         return found
 
-    def _to(self, collection: str, aim: Aim, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        background = self._backgrounds.of(collection, aim.vector)
+    def _to(self, collection: str, uid: str, aim: Aim, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        background = self._backgrounds.of(collection, aim.vector, uid)
         scores = vectors @ aim.vector
         if self._calibration is None or (aim.is_text and not len(self._vocabulary)):
             return ExtremeValueCurve().relevance(scores, background)

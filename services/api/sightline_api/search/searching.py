@@ -13,7 +13,7 @@ from sightline.index.ranking import CANDIDATES
 from sightline.likeness import Alike
 from sightline.served import Served
 from sightline_api.gateway import Gateway
-from sightline_api.http.cursors import make_cursor, read_cursor
+from sightline_api.http.cursors import make_cursor, read_number
 from sightline_api.images import Image
 from sightline_api.search.collapsing import CollapsedHit, collapsed_page
 from sightline_api.search.models import (
@@ -43,8 +43,8 @@ def _search(gateway: Gateway, request: SearchRequest, served: Served[QueryModel]
     model, collection = served.model, served.version
     # A page of one version says nothing of what is on the next of another.
     fingerprint = [request.model_dump(mode="json", exclude={"cursor"}), collection]
-    offset = int(read_cursor(request.cursor, fingerprint)) if request.cursor else 0
     depth = CANDIDATES if request.diversity else MAX_DEPTH
+    offset = read_number(request.cursor, fingerprint, below=depth) if request.cursor else 0
     limit = min(request.limit, depth - offset)
     with gateway.tracer.span("encode", {"parts": len(request.query)}):
         query = model.queries.encode(collection, request.query, request.strategy)
@@ -65,7 +65,7 @@ def _search(gateway: Gateway, request: SearchRequest, served: Served[QueryModel]
     )
     with gateway.tracer.span("index", {"limit": wanted.limit, "offset": offset}) as span:
         found = _found(gateway, collection, wanted, request.collapse, depth)
-        relevance = model.relevance.of(collection, query, [hit.point for hit in found])
+        relevance = model.relevance.of(collection, query, [hit.point for hit in found], served.uid)
         no_good_match = _finds_nothing(gateway, served, query, wanted, relevance)
         span.note({"hits": len(found)})
     done = perf_counter()
@@ -167,7 +167,7 @@ def _finds_nothing(
     """Whether the best hit of all does not stand out; on a later page it has to be looked for."""
     if wanted.offset > 0:
         best = gateway.index.search(served.version, replace(wanted, offset=0, limit=1))
-        relevance = served.model.relevance.of(served.version, query, best)
+        relevance = served.model.relevance.of(served.version, query, best, served.uid)
     return not relevance or relevance[0] < STANDS_OUT
 
 

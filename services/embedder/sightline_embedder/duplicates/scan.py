@@ -17,12 +17,15 @@ from sightline.queue.jobs import Job
 from sightline.queue.sources import DuplicatesSource
 from sightline_embedder.duplicates.groups import groups_of
 from sightline_embedder.duplicates.look_index import LookIndex
+from sightline_embedder.errors import SourceError
 from sightline_embedder.steps import Step
 
 _SCAN, _GROUP, _DONE = "scan", "group", "done"
 _PAGE = 256
 _NEIGHBOURS = 16
 """Of a picture with more duplicates the others are found by what they share with these."""
+MAX_PAIRS = 5_000_000
+"""Of one kind: 640 MB in Redis while a scan goes on, and up to 3 GB in the embedder that groups them."""
 
 
 class DuplicateScan:
@@ -31,12 +34,16 @@ class DuplicateScan:
     Every method raises Unavailable when Redis or the index does not answer.
     """
 
-    def __init__(self, index: VectorIndex, duplicates: Duplicates) -> None:
+    def __init__(self, index: VectorIndex, duplicates: Duplicates, max_pairs: int = MAX_PAIRS) -> None:
         self._index = index
         self._duplicates = duplicates
+        self._max_pairs = max_pairs
 
     def steps(self, job: Job, asked: DuplicatesSource, after: str | None) -> Iterator[Step]:
-        """The steps after a cursor; doing one twice equals doing it once."""
+        """The steps after a cursor; doing one twice equals doing it once.
+
+        Raises SourceError, `too_many_pairs`, where a threshold lets more through than are kept.
+        """
         phase, _, position = (after or _SCAN).partition(" ")
         if phase == _SCAN:
             yield from self._scan(job, asked, position or None)
@@ -50,14 +57,20 @@ class DuplicateScan:
             self._see_again(job.request.collection, looks, cursor)
         while True:
             points, following = self._page(job.request.collection, cursor)
+            # One for each picture at most, and no threshold would make them fewer.
             self._duplicates.add_pairs(job.id, DuplicateKind.EXACT, _same_bytes(points))
-            self._duplicates.add_pairs(job.id, DuplicateKind.PERCEPTUAL, _copies(looks, points))
-            self._duplicates.add_pairs(job.id, DuplicateKind.SEMANTIC, self._alike(job, asked, points))
+            self._add(job, asked, DuplicateKind.PERCEPTUAL, _copies(looks, points))
+            self._add(job, asked, DuplicateKind.SEMANTIC, self._alike(job, asked, points))
             if following is None:
                 yield Step(_GROUP, unchanged=len(points))
                 return
             cursor = following
             yield Step(f"{_SCAN} {cursor}", unchanged=len(points))
+
+    def _add(self, job: Job, asked: DuplicatesSource, kind: DuplicateKind, pairs: Iterator[Pair]) -> None:
+        if self._duplicates.add_pairs(job.id, kind, pairs) > self._max_pairs:
+            self._duplicates.give_up(job.id)
+            raise SourceError("too_many_pairs", _too_many(kind, asked, self._max_pairs))
 
     def _see_again(self, collection: str, looks: LookIndex, until: str) -> None:
         """Take in what was seen before a crash; pictures that are seen twice are told by their ids."""
@@ -83,6 +96,14 @@ class DuplicateScan:
             return  # Published before a crash, when the pairs were forgotten.
         groups = {kind: groups_of(self._duplicates.pairs(job.id, kind)) for kind in DuplicateKind}
         self._duplicates.publish(job.request.collection, job.id, groups, datetime.now(UTC))
+
+
+def _too_many(kind: DuplicateKind, asked: DuplicatesSource, limit: int) -> str:
+    if kind is DuplicateKind.SEMANTIC:
+        held, remedy = f"semantic_cosine {asked.semantic_cosine}", "Raise semantic_cosine"
+    else:
+        held, remedy = f"perceptual_bits {asked.perceptual_bits}", "Lower perceptual_bits"
+    return f"More than {limit:,} pairs of pictures are {kind} duplicates at {held}. {remedy} and scan again."
 
 
 def _same_bytes(points: Sequence[StoredPoint]) -> Iterator[Pair]:

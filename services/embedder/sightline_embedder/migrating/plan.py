@@ -107,10 +107,11 @@ class MigrationPlan:
 
     def _compare(self, migration: Migration, place: _Place) -> Generator[Step, None, _Place]:
         """Find points that the new version lacks or has otherwise; where to go on."""
-        lost = self._migrations.lost(migration.id)
         for points, following in self._pages(migration.old, place.position, _COMPARED_AT_ONCE):
             held = self._index.retrieve(migration.new, [point.id for point in points])
-            missing = [point for point in points if point.id not in held and point.id not in lost]
+            absent = [point for point in points if point.id not in held]
+            lost = self._migrations.lost(migration.id, [point.id for point in absent])
+            missing = [point for point in absent if point.id not in lost]
             unlike = [one for one in points if one.id in held and differs(one.payload, held[one.id].payload)]
             # Somebody may have been between two writes, and is done.
             settled = self._settle(migration, [point.id for point in unlike])

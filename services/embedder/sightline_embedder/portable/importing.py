@@ -71,10 +71,11 @@ class PointsImport:
                 self._check_version(job, page)
                 self._keep(asked)
                 yield self._taken_in(job, page)
-            self._intents.forget(job.id)
-            if asked.upload is not None:
-                self._places.forget(self._places.upload(asked.upload))
             yield Step(_DONE)
+        # Only now that the end is recorded: who goes on after a crash before it reads the files again.
+        self._intents.forget(job.id)
+        if asked.upload is not None:
+            self._places.forget(self._places.upload(asked.upload))
 
     def _keep(self, asked: PointsSource) -> None:
         """Keep the files of a long import from being taken for forgotten ones."""

@@ -5,6 +5,9 @@ after them, and files are there before the points that they belong to.
 """
 
 import json
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from sightline.atomic_files import unavailable_when_failing
@@ -20,7 +23,7 @@ from sightline.backup.manifest import (
 )
 from sightline.backup.media import check_media, put_media, take_media
 from sightline.backup.records import dump_records, require_no_records, restore_records
-from sightline.errors import BackupError, SettingsError
+from sightline.errors import BackupError, CollectionNotFound, SettingsError
 from sightline.index.server.snapshots import QdrantSnapshots
 from sightline.settings import Settings
 
@@ -35,14 +38,9 @@ def take_backup(settings: Settings, folder: Path) -> BackupManifest:
     snapshots.require_one_node()
     with new_backup(folder) as draft:
         records = dump_records(redis_url, draft / RECORDS)
-        names = _collections(settings, qdrant_url)
-        # Others may have theirs on the same server.
-        aliases = {alias: name for alias, name in snapshots.aliases().items() if name in names}
         with unavailable_when_failing(SERVICE):
             (draft / INDEX).mkdir()
-            (draft / INDEX / _ALIASES).write_text(json.dumps(aliases))
-        for name in names:
-            snapshots.take(name, draft / INDEX / f"{name}{_SNAPSHOT}")
+            _take_index(snapshots, partial(_collections, settings, qdrant_url), draft / INDEX)
         media = take_media(settings, draft)
         return write_manifest(draft, "qdrant", records, media, settings.media_url)
 
@@ -63,10 +61,29 @@ def restore_backup(settings: Settings, folder: Path) -> BackupManifest:
     held = {one.name.removesuffix(_SNAPSHOT): one for one in (folder / INDEX).glob(f"*{_SNAPSHOT}")}
     for name, file in sorted(held.items()):
         snapshots.put_back(name, file)
-    aliases = json.loads((folder / INDEX / _ALIASES).read_text())
+    with unavailable_when_failing(SERVICE):
+        aliases = json.loads((folder / INDEX / _ALIASES).read_text())
     snapshots.set_aliases({alias: name for alias, name in aliases.items() if name in held})
     restore_records(redis_url, folder / RECORDS)
     return manifest
+
+
+def _take_index(snapshots: QdrantSnapshots, collections: Callable[[], list[str]], folder: Path) -> None:
+    """Take all collections, and what stands for them; what is dropped meanwhile is left out."""
+    taken: set[str] = set()
+    while True:
+        aliases = snapshots.aliases()
+        there = collections()
+        missing = [name for name in there if name not in taken]
+        # Both are of one moment only where nothing was switched in between: else a name would be lost.
+        if not missing and snapshots.aliases() == aliases:
+            break
+        taken |= {name for name in missing if snapshots.take(name, folder / f"{name}{_SNAPSHOT}")}
+    for dropped in taken.difference(there):
+        (folder / f"{dropped}{_SNAPSHOT}").unlink()
+    # Others may have theirs on the same server.
+    ours = {alias: name for alias, name in aliases.items() if name in there}
+    (folder / _ALIASES).write_text(json.dumps(ours))
 
 
 def _services(settings: Settings) -> tuple[str, str]:
@@ -88,6 +105,11 @@ def _collections(settings: Settings, url: str) -> list[str]:
     key = settings.qdrant_api_key
     server = QdrantServer.at(url, api_key=key.get_secret_value() if key else None, timeout_s=30)
     try:
-        return [name for name in server.collections.names() if server.collections.is_ours(name)]
+        found = []
+        for name in server.collections.names():
+            with suppress(CollectionNotFound):  # dropped just now
+                if server.collections.is_ours(name):
+                    found.append(name)
+        return found
     finally:
         server.close()

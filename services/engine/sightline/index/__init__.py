@@ -55,6 +55,8 @@ class CollectionInfo:
     """What it was made with; None: as the settings say."""
     version: str = ""
     """Where its points are: its version now, or its own name where it was made before there were versions."""
+    uid: str = ""
+    """Unlike that of any other version, even of the same name; empty for those made before there was one."""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class CollectionRecord(msgspec.Struct, frozen=True):
     placement: Placement | None = None
     precision: Precision | None = None
     version: str = ""
+    uid: str = ""
 
     def info(self) -> CollectionInfo:
         """The same for callers of the index."""
@@ -81,6 +82,7 @@ class CollectionRecord(msgspec.Struct, frozen=True):
             placement=self.placement,
             precision=self.precision,
             version=self.version or self.name,
+            uid=self.uid,
         )
 
 

@@ -43,6 +43,9 @@ _NAMES = {
 
 _OPENED_AS = tuple(name for name in _NAMES if name != "MPO")
 
+_PNG_DEPTH_AT = 24
+"""Where a PNG's header, the first of its chunks, has the bits of a level."""
+
 _DRAFT_RATIO = 2
 """A JPEG is decoded to no less than this many times what is asked for: 1 loses 10 % of the cosine."""
 
@@ -100,7 +103,7 @@ def open_picture(
     name = _recognise(data, limits)
     try:
         with _pillow_within(limits), Image.open(BytesIO(data), formats=_OPENED_AS) as file:
-            return _decode(file, len(data), limits, min_side, exif_fields)
+            return _decode(file, data, limits, min_side, exif_fields)
     except BadPicture:
         raise
     except Exception as error:  # Decoders raise what they like; `explain` gives each a reason.
@@ -151,7 +154,7 @@ def _pillow_within(limits: PictureLimits) -> Iterator[None]:
 
 def _decode(
     file: ImageFile.ImageFile,
-    size_bytes: int,
+    data: bytes,
     limits: PictureLimits,
     min_side: int,
     exif_fields: Collection[ExifField],
@@ -169,11 +172,12 @@ def _decode(
         file.draft(None, (_DRAFT_RATIO * min_side, _DRAFT_RATIO * min_side))
     file.load()
     exif = read_exif(file, exif_fields)
-    image = exif.upright(to_srgb(file, file.info.get("icc_profile")))
+    key_bits = data[_PNG_DEPTH_AT] if isinstance(file, PngImagePlugin.PngImageFile) else 8
+    image = exif.upright(to_srgb(file, file.info.get("icc_profile"), key_bits=key_bits))
     image.info = {}
     if exif.swaps_sides:
         width, height = height, width
-    info = PictureInfo(name, width, height, size_bytes, exif.taken_at, exif.camera, exif.location)
+    info = PictureInfo(name, width, height, len(data), exif.taken_at, exif.camera, exif.location)
     return Picture(image, info)
 
 

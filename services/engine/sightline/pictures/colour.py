@@ -5,21 +5,21 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageChops, ImageCms, TiffImagePlugin
 
 _WHITE = (255, 255, 255)
 _IDENTITY_LEVELS = 1
 """A transform that moves no channel by more than this many of 255 levels is left out."""
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def to_srgb(image: Image.Image, profile: bytes | None, *, key_bits: int = 8) -> Image.Image:
     """A new RGB image: colours of the ICC `profile` brought to sRGB, transparency over white.
 
     A profile that is broken, or meant for another colour mode, is ignored as browsers do. Grey of 16 bits
     or more, and floating-point grey, is scaled to 8 bits (`_grey_of_8_bits`). The transparent colour that
-    PNG's tRNS or GIF names is read from `image.info`.
+    PNG's tRNS or GIF names is read from `image.info`; its levels have `key_bits` bits.
     """
-    colour, alpha = _split_alpha(image)
+    colour, alpha = _split_alpha(image, key_bits)
     if colour.mode == "LAB":
         rgb = ImageCms.applyTransform(colour, _lab_to_srgb())
     else:
@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return rgb
 
 
-def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _split_alpha(image: Image.Image, key_bits: int) -> tuple[Image.Image, Image.Image | None]:
     """The colours in a mode that profiles are made for (L, RGB, CMYK, LAB), and alpha (L) if there is any."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _grey_of_8_bits(image)
@@ -44,7 +44,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if image.mode in ("La", "RGBa"):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     elif image.mode in ("P", "PA") or "transparency" in image.info:
-        image = _with_8_bit_key(image)
+        image = _with_8_bit_key(image, key_bits)
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     match image.mode:
         case "LA" | "RGBA":
@@ -55,26 +55,27 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
             return image.convert("L" if image.mode == "1" else "RGB"), None
 
 
-def _with_8_bit_key(image: Image.Image) -> Image.Image:
+def _with_8_bit_key(image: Image.Image, key_bits: int) -> Image.Image:
     """Pillow reads 16-bit colour as 8 bits, but leaves the transparent colour of PNG's tRNS in 16."""
     key = image.info.get("transparency")
-    if not isinstance(key, tuple) or max(key) <= 255:
+    if not isinstance(key, tuple) or key_bits <= 8:
         return image
     image = image.copy()
-    image.info["transparency"] = tuple(level >> 8 for level in key)
+    image.info["transparency"] = tuple(level >> (key_bits - 8) for level in key)
     return image
 
 
 def _grey_of_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Grey scaled so that white becomes 255.
 
-    White is 65535 for 16-bit grey. 32-bit and floating-point files name no white: it is the smallest of
-    1 (floating-point only), 255 and 65535 that no pixel exceeds; when all are exceeded, or values are
-    negative, the range found is stretched. Values that are not finite are black.
+    White is the highest level of 12-bit and 16-bit grey. 32-bit and floating-point files name no white: it is
+    the smallest of 1 (floating-point only), 255 and 65535 that no pixel exceeds; when all are exceeded, or
+    values are negative, the range found is stretched. Values that are not finite are black. Where a TIFF says
+    that its lowest level is white, all this is turned round.
     """
     values: NDArray[np.generic] = np.asarray(image)
     if image.mode.startswith("I;16"):
-        eight = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)[values]
+        eight = _eight_bits_of(_grey_bits(image), white_is_zero=_white_is_zero(image))[values]
         key = image.info.get("transparency")
         alpha = None if key is None else Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
         return Image.fromarray(eight), alpha
@@ -87,7 +88,32 @@ def _grey_of_8_bits(image: Image.Image) -> tuple[Image.Image, Image.Image | None
     if low >= 0 and white is not None:
         low, high = 0.0, white
     scaled = (numbers - low) / (high - low or 1.0) * 255
+    if _white_is_zero(image):
+        scaled = 255 - scaled
     return Image.fromarray(np.where(finite, scaled.round(), 0).astype(np.uint8)), None
+
+
+def _eight_bits_of(bits: int, *, white_is_zero: bool) -> NDArray[np.uint8]:
+    """The 8-bit grey of each level that 16 bits can hold, of which a picture uses the lowest `bits`."""
+    white = (1 << bits) - 1
+    levels = np.minimum(np.arange(65536, dtype=np.uint32), white)
+    if white_is_zero:
+        levels = white - levels
+    return ((levels * 255 + white // 2) // white).astype(np.uint8)
+
+
+def _grey_bits(image: Image.Image) -> int:
+    """The bits of a level: Pillow holds 12-bit grey in 16 without scaling it."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return 16
+    return int(image.tag_v2[TiffImagePlugin.BITSPERSAMPLE][0])
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF's lowest level is white, which Pillow sees to in grey of up to 8 bits alone."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    return bool(image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0)
 
 
 def _lowest(alpha: Image.Image) -> float:

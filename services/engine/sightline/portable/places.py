@@ -11,12 +11,11 @@ from pathlib import Path
 from sightline.atomic_files import unavailable_when_failing
 from sightline.errors import JobNotFound
 from sightline.portable.manifest import MANIFEST, POINTS_FILE
-from sightline.queue.jobs import Job, JobState
+from sightline.queue.jobs import Job, JobState, is_job_id
 
 CLIP_FILE = re.compile(r"img_emb_[0-9]{1,9}\.npy|metadata_[0-9]{1,9}\.parquet")
 UPLOAD_KEPT_S = 24 * 3600.0
 _SERVICE = "The data folder"
-_JOB_ID = re.compile(r"[0-9a-f]{24}")
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -42,7 +41,7 @@ class PortablePlaces:
 
     def export(self, job_id: str) -> Path:
         """The folder of a job's export; raises ValueError for what is no job's id."""
-        if not _JOB_ID.fullmatch(job_id):
+        if not is_job_id(job_id):
             raise ValueError(f"{job_id!r} is no id of a job")
         return self._exports / job_id
 

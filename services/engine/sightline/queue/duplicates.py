@@ -14,6 +14,8 @@ _SERVICE = "the record of duplicates"
 _GROUPS_AT_ONCE = 500
 _PAIRS_AT_ONCE = 1000
 _SEPARATOR = " "
+_GIVEN_UP_KEPT_S = 3600
+"""Longer than it takes to record that a scan was given up, whose pairs must be there until then."""
 
 Pair: TypeAlias = tuple[str, str]
 """The ids of two points that are duplicates of one another; of one and the same, if its files are."""
@@ -37,15 +39,22 @@ class Duplicates:
         self._redis = redis
         self._retention = retention
 
-    def add_pairs(self, job_id: str, kind: DuplicateKind, pairs: Iterable[Pair]) -> None:
-        """Note pairs; noting one twice equals noting it once."""
+    def add_pairs(self, job_id: str, kind: DuplicateKind, pairs: Iterable[Pair]) -> int:
+        """Note pairs, and say how many are noted by now; noting one twice equals noting it once."""
         members = [_SEPARATOR.join(sorted(pair)) for pair in pairs]
-        if not members:
-            return
         key = _pairs_key(job_id, kind)
         with redis_errors(_SERVICE), self._redis.pipeline(transaction=True) as pipe:
-            pipe.sadd(key, *members)
-            pipe.expire(key, self._retention)
+            if members:
+                pipe.sadd(key, *members)
+                pipe.expire(key, self._retention)
+            pipe.scard(key)
+            return int(pipe.execute()[-1])
+
+    def give_up(self, job_id: str) -> None:
+        """Have the pairs of a scan go soon: no groups will be made of them."""
+        with redis_errors(_SERVICE), self._redis.pipeline(transaction=True) as pipe:
+            for kind in DuplicateKind:
+                pipe.expire(_pairs_key(job_id, kind), _GIVEN_UP_KEPT_S)
             pipe.execute()
 
     def pairs(self, job_id: str, kind: DuplicateKind) -> Iterator[Pair]:

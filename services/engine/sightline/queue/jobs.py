@@ -1,9 +1,10 @@
 """Jobs as the ledger records them: what was asked for, how far it is, what went wrong."""
 
+import re
 import secrets
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +14,7 @@ from sightline.queue.sources import Item, JobSource
 from sightline.settings import CollectionName
 
 _TIME_DIGITS = 12
+_ID = re.compile(r"[0-9a-f]{24}")
 
 
 class JobState(StrEnum):
@@ -109,6 +111,22 @@ def new_job_id(now: datetime) -> str:
     return f"{int(now.timestamp() * 1000):0{_TIME_DIGITS}x}{secrets.token_hex(6)}"
 
 
+def is_job_id(text: str) -> bool:
+    """Whether a job can have this id."""
+    return _ID.fullmatch(text) is not None
+
+
+class ListedJob(NamedTuple):
+    """A job in the list of all, made `made_us` microseconds after 1970 began.
+
+    `job` is None once its record has expired.
+    """
+
+    id: str
+    made_us: int
+    job: Job | None
+
+
 class Failure(BaseModel):
     """One picture that was not indexed, and why."""
 
@@ -158,6 +176,22 @@ class Claim(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     batch: Batch
+    starts: int
+    defect: str | None
+
+
+PLANNING = "planning"
+"""What the starts of a job's planning are counted under, beside those of its batches."""
+
+
+class PlanningStart(BaseModel):
+    """Planning that somebody starts on. `starts` counts those since it last got on, and this one.
+
+    `defect` is what ended the last of them, where that could still be noted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
     starts: int
     defect: str | None
 

@@ -4,6 +4,7 @@ Counts are never incremented by hand: a batch's outcome is set once, together wi
 the planned batches, so a batch that runs twice counts once.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -34,7 +35,10 @@ from sightline.queue.jobs import (
     Job,
     JobError,
     JobRequest,
+    ListedJob,
+    PlanningStart,
     PlanState,
+    is_job_id,
     new_job_id,
 )
 from sightline.queue.origin import NO_ORIGIN, Origin
@@ -49,6 +53,9 @@ _UNCREATED_KEPT_S = 3600
 """References of a job whose record never came, because its maker died, go after this."""
 _REFS_AT_ONCE = 500
 _FAILURES_AT_ONCE = 500
+_JOBS_AT_ONCE = 100
+"""Far more than are made in one microsecond, and jobs' times are kept to that."""
+_MICROSECONDS = 10**6
 _REPLICATED = "sightline:replicated"
 _REPLICATION_WAIT_S = 2
 
@@ -65,7 +72,9 @@ class Ledger:
         self._plan_batch = redis.register_script(ledger_scripts.PLAN_BATCH)
         self._end_listing = redis.register_script(ledger_scripts.END_LISTING)
         self._stop = redis.register_script(ledger_scripts.STOP)
+        self._start_planning = redis.register_script(ledger_scripts.START_PLANNING)
         self._claim = redis.register_script(ledger_scripts.CLAIM)
+        self._note_defect = redis.register_script(ledger_scripts.NOTE_DEFECT)
         self._split = redis.register_script(ledger_scripts.SPLIT)
         self._set_outcome = redis.register_script(ledger_scripts.SET_OUTCOME)
 
@@ -115,7 +124,7 @@ class Ledger:
         args.append(idempotency.body if idempotency else "")
         for field, value in new_record(request, now, origin).items():
             args += [field, value]
-        keys = [*job_keys(job_id), JOBS, *([_idempotency_key(idempotency)] if idempotency else ())]
+        keys = [*job_keys(job_id), JOBS, *([_key_of(idempotency.key)] if idempotency else ())]
         with redis_errors(_SERVICE):
             made = cast(str | None, self._create(keys=keys, args=args))
         if made is None or idempotency is None:
@@ -127,8 +136,13 @@ class Ledger:
     def made_under(self, idempotency: IdempotencyKey) -> Job | None:
         """The job that a key made already; raises IdempotencyKeyReused as `create` does."""
         with redis_errors(_SERVICE):
-            made = cast(str | None, self._redis.get(_idempotency_key(idempotency)))
+            made = cast(str | None, self._redis.get(_key_of(idempotency.key)))
         return self.job(_made_for(idempotency, made)) if made else None
+
+    def knows(self, idempotency_key: str) -> bool:
+        """Whether a key made a job already, whatever was asked for with it."""
+        with redis_errors(_SERVICE):
+            return bool(self._redis.exists(_key_of(idempotency_key)))
 
     def refs(self, job_id: str, start: int, count: int) -> Sequence[PictureRef]:
         """Pictures of a job with a RecordedSource, by their place."""
@@ -138,6 +152,9 @@ class Ledger:
 
     def job(self, job_id: str) -> Job:
         """One job; raises JobNotFound."""
+        # Other text would name a part of some job: its reasons, its failures.
+        if not is_job_id(job_id):
+            raise JobNotFound(job_id)
         with redis_errors(_SERVICE), self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(job_key(job_id))
             pipe.hgetall(job_key(job_id, "reasons"))
@@ -146,13 +163,17 @@ class Ledger:
             raise JobNotFound(job_id)
         return read_job(job_id, record, reasons)
 
-    def newest_first(self, before: str | None) -> Iterator[tuple[str, Job | None]]:
-        """Jobs after the one named `before`, with their ids; None for one whose record has expired."""
-        for job_id in self._ids_newest_first(before):
+    def newest_first(self, before: str | int | None) -> Iterator[ListedJob]:
+        """Jobs after the one named `before`, or those made before that time in microseconds since 1970.
+
+        After one that has left the list there is none: those that were made before it have left too.
+        """
+        for made_at, job_id in self._newest_first(self._place_in_list(before)):
             try:
-                yield job_id, self.job(job_id)
+                job = self.job(job_id)
             except JobNotFound:
-                yield job_id, None
+                job = None
+            yield ListedJob(job_id, round(made_at * _MICROSECONDS), job)
 
     def active(self) -> Sequence[str]:
         """Ids of the jobs that have not ended, oldest first."""
@@ -187,6 +208,15 @@ class Ledger:
         if state is None:
             raise JobNotFound(job_id)
         return state
+
+    def start_planning(self, job_id: str) -> PlanningStart | None:
+        """Start on a job's planning, to be released where it ends well; None if nothing is to be planned."""
+        with redis_errors(_SERVICE):
+            found = cast(tuple[int, str | None] | None, self._start_planning(keys=job_keys(job_id)))
+        if found is None:
+            return None
+        starts, defect = found
+        return PlanningStart(starts=starts, defect=defect)
 
     def plan_batch(
         self, job_id: str, batch: Batch, cursor: str, *, done: BatchOutcome = NOTHING_DONE
@@ -231,17 +261,17 @@ class Ledger:
         record, starts, defect = found
         return Claim(batch=Batch.model_validate_json(record), starts=starts, defect=defect)
 
-    def release(self, job_id: str, batch_id: str) -> None:
-        """Take back a start that failed by no fault of the batch."""
+    def release(self, job_id: str, started: str) -> None:
+        """Take back a start, of a batch or of PLANNING, that ended well or failed by no fault of it."""
         key = job_key(job_id, "starts")
         with redis_errors(_SERVICE):
-            if self._redis.hincrby(key, batch_id, -1) <= 0:
-                self._redis.hdel(key, batch_id)
+            if self._redis.hincrby(key, started, -1) <= 0:
+                self._redis.hdel(key, started)
 
-    def note_defect(self, job_id: str, batch_id: str, defect: str) -> None:
-        """Remember what a start ended with, for whoever looks into it."""
+    def note_defect(self, job_id: str, started: str, defect: str) -> None:
+        """Remember what a start, of a batch or of PLANNING, ended with, for whoever looks into it."""
         with redis_errors(_SERVICE):
-            self._redis.hset(job_key(job_id, "starts"), f"{batch_id}:defect", defect)
+            self._note_defect(keys=job_keys(job_id), args=[started, defect])
 
     def split(self, job_id: str, batch: Batch) -> Sequence[Batch]:
         """Put two halves in the place of a batch; none of them if it has an outcome meanwhile."""
@@ -293,16 +323,29 @@ class Ledger:
                 pipe.expire(key, _UNCREATED_KEPT_S)
                 pipe.execute()
 
-    def _ids_newest_first(self, before: str | None) -> Iterator[str]:
-        page = 100
-        start = 0
+    def _place_in_list(self, before: str | int | None) -> tuple[float, str] | None:
+        """The time and the id that all jobs are below which come then; None where no job does."""
+        if before is None:
+            return math.inf, ""
+        if isinstance(before, int):
+            return before / _MICROSECONDS, ""
         with redis_errors(_SERVICE):
-            if before is not None:
-                rank = cast(int | None, self._redis.zrevrank(JOBS, before))
-                start = 0 if rank is None else rank + 1
-            while ids := cast(list[str], self._redis.zrevrange(JOBS, start, start + page - 1)):
-                yield from ids
-                start += page
+            made_at = self._redis.zscore(JOBS, before) if is_job_id(before) else None
+        return None if made_at is None else (made_at, before)
+
+    def _newest_first(self, place: tuple[float, str] | None) -> Iterator[tuple[float, str]]:
+        """Times and ids of the jobs below a place, not by rank: that of a job grows as others are made."""
+        while place is not None:
+            with redis_errors(_SERVICE):
+                found = cast(
+                    list[tuple[str, float]],
+                    self._redis.zrevrangebyscore(
+                        JOBS, place[0], "-inf", start=0, num=_JOBS_AT_ONCE, withscores=True
+                    ),
+                )
+            below = [(made_at, job_id) for job_id, made_at in found if (made_at, job_id) < place]
+            yield from below
+            place = below[-1] if below else None
 
 
 def _failure_args(outcome: BatchOutcome) -> Iterator[_Value]:
@@ -310,8 +353,8 @@ def _failure_args(outcome: BatchOutcome) -> Iterator[_Value]:
         yield from (failure.item.number, failure.reason.value, failure.model_dump_json())
 
 
-def _idempotency_key(idempotency: IdempotencyKey) -> str:
-    return f"sightline:idempotency:{idempotency.key}"
+def _key_of(idempotency_key: str) -> str:
+    return f"sightline:idempotency:{idempotency_key}"
 
 
 def _made_for(idempotency: IdempotencyKey, made: str) -> str:

@@ -1,8 +1,8 @@
 """The ledger's writes as Lua, so that each happens wholly or not at all.
 
 Keys: KEYS[1] the job's hash, KEYS[2] its planned batches, KEYS[3] its failures, KEYS[4] its reasons,
-KEYS[5] the starts of its batches, KEYS[6] the pictures it lists itself, KEYS[7] the set of active jobs,
-KEYS[8] the counts of jobs that have ended.
+KEYS[5] the starts of its batches and, in the field 'planning', of its planning, KEYS[6] the pictures it lists
+itself, KEYS[7] the set of active jobs, KEYS[8] the counts of jobs that have ended.
 """
 
 CREATE = """
@@ -85,9 +85,21 @@ note_failures(9)
 redis.call('HINCRBY', KEYS[1], 'next_batch', 1)
 redis.call('HSET', KEYS[1], 'cursor', ARGV[4], 'state', 'running')
 redis.call('HSETNX', KEYS[1], 'started_at', ARGV[5])
+if redis.call('HEXISTS', KEYS[5], 'planning') == 1 then
+  -- It got on: whatever ended earlier starts, this one is the first that is at this place.
+  redis.call('HSET', KEYS[5], 'planning', 1)
+  redis.call('HDEL', KEYS[5], 'planning:defect')
+end
 return 1
 """
 )
+
+START_PLANNING = """
+local job = redis.call('HMGET', KEYS[1], 'state', 'finished_at', 'total_known')
+if not job[1] or job[2] or job[3] == '1' then return false end
+local starts = redis.call('HINCRBY', KEYS[5], 'planning', 1)
+return {starts, redis.call('HGET', KEYS[5], 'planning:defect')}
+"""
 
 END_LISTING = (
     _FINISH
@@ -137,6 +149,13 @@ local starts = redis.call('HINCRBY', KEYS[5], ARGV[4], 1)
 return {record, starts, redis.call('HGET', KEYS[5], ARGV[4] .. ':defect')}
 """
 )
+
+NOTE_DEFECT = """
+-- ARGV: what was started, what ended it. Where nothing is started any more, nobody would remove the note.
+if redis.call('HEXISTS', KEYS[5], ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[5], ARGV[1] .. ':defect', ARGV[2])
+return 1
+"""
 
 SPLIT = """
 -- ARGV: batch id, then id and JSON of each part

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeAlias, cast
+from itertools import chain
+from typing import cast
 
 from pydantic import BaseModel, ConfigDict
 from redis import Redis
@@ -27,7 +28,14 @@ _ACTIVE_RECORD = """
 local id = redis.call('HGET', KEYS[2], ARGV[1])
 return id and redis.call('HGET', KEYS[1], id)
 """
-_Value: TypeAlias = "bytes | bytearray | memoryview[int] | str | int | float"
+_NOTE_LOST = """
+-- ARGV: of each point its id, the record and the reason
+for i = 1, #ARGV, 3 do
+  if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 then
+    redis.call('HINCRBY', KEYS[2], ARGV[i + 2], 1)
+  end
+end
+"""
 _TURN_S = 60.0
 """Longer than a switch takes; who dies meanwhile holds others up for so long."""
 
@@ -127,6 +135,7 @@ class Migration(BaseModel):
 
 _SERVES_NEW = (MigrationState.SWITCHED, MigrationState.FINISHING, MigrationState.FINISHED)
 _ON_ITS_WAY_OUT = (MigrationState.FINISHING, MigrationState.ABORTING)
+_TAKES_A_JOB = (MigrationState.BUILDING, MigrationState.PAUSED)
 
 
 class Lost(BaseModel):
@@ -144,6 +153,7 @@ class Migrations:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._active_record = redis.register_script(_ACTIVE_RECORD)
+        self._note_lost = redis.register_script(_NOTE_LOST)
 
     def start(self, migration: Migration) -> Migration:
         """Record a new migration; raises MigrationRefused while there is another of the collection."""
@@ -209,7 +219,7 @@ class Migrations:
             pipe.hset(_MIGRATIONS, migration_id, moved.model_dump_json())
             if to.final:
                 pipe.hdel(_ACTIVE, held.collection)
-                pipe.delete(_lost_key(migration_id))
+                pipe.delete(*_lost_keys(migration_id))
             return moved
 
         return self._transaction(change)
@@ -231,7 +241,7 @@ class Migrations:
             begun = held.model_copy(update=building)
             pipe.multi()
             pipe.hset(_MIGRATIONS, seen.id, begun.model_dump_json())
-            pipe.delete(_lost_key(seen.id))
+            pipe.delete(*_lost_keys(seen.id))
             return begun
 
         return self._transaction(change)
@@ -266,16 +276,26 @@ class Migrations:
             pipe.multi()
             pipe.hset(_MIGRATIONS, migration_id, ended.model_dump_json())
             pipe.hdel(_ACTIVE, held.collection)
-            pipe.delete(_lost_key(migration_id))
+            pipe.delete(*_lost_keys(migration_id))
             return ended
 
         self._transaction(change)
 
     def set_job(self, migration_id: str, job_id: str) -> Migration:
-        """Note the job that fills the new version."""
+        """Note the job that fills the new version.
+
+        Raises MigrationNotFound, and MigrationRefused for one that is not being built any more.
+        """
 
         def change(pipe: Pipeline) -> Migration:
-            noted = _held(pipe, migration_id).model_copy(update={"job": job_id})
+            held = _held(pipe, migration_id)
+            if held.state not in _TAKES_A_JOB:
+                state = held.state.replace("_", " ")
+                detail = (
+                    f"Migration {migration_id} is {state}: it takes a job while it is building or paused."
+                )
+                raise MigrationRefused("migration_state", detail)
+            noted = held.model_copy(update={"job": job_id})
             pipe.multi()
             pipe.hset(_MIGRATIONS, migration_id, noted.model_dump_json())
             return noted
@@ -300,19 +320,28 @@ class Migrations:
                 lock.release()
 
     def note_lost(self, migration_id: str, lost: Mapping[str, Lost]) -> None:
-        """Note points that could not be encoded."""
+        """Note points that could not be encoded; of one that is noted already the first reason stays."""
         if lost:
-            records: dict[_Value, _Value] = {
-                point_id: one.model_dump_json() for point_id, one in lost.items()
-            }
+            noted = [(point_id, one.model_dump_json(), one.reason.value) for point_id, one in lost.items()]
             with redis_errors(_SERVICE):
-                self._redis.hset(_lost_key(migration_id), mapping=records)
+                self._note_lost(keys=_lost_keys(migration_id), args=list(chain.from_iterable(noted)))
 
-    def lost(self, migration_id: str) -> Mapping[str, Lost]:
-        """The points that could not be encoded, by id, and why."""
+    def lost(self, migration_id: str, point_ids: Sequence[str]) -> Mapping[str, Lost]:
+        """Those of some points that could not be encoded, by id, and why."""
+        if not point_ids:
+            return {}
+        records_key, _ = _lost_keys(migration_id)
         with redis_errors(_SERVICE):
-            records = cast(dict[str, str], self._redis.hgetall(_lost_key(migration_id)))
-        return {point_id: Lost.model_validate_json(record) for point_id, record in records.items()}
+            records = cast(list[str | None], self._redis.hmget(records_key, list(point_ids)))
+        found = zip(point_ids, records, strict=True)
+        return {point_id: Lost.model_validate_json(record) for point_id, record in found if record}
+
+    def lost_by_reason(self, migration_id: str) -> dict[FailureReason, int]:
+        """How many points could not be encoded, by reason."""
+        _, counts_key = _lost_keys(migration_id)
+        with redis_errors(_SERVICE):
+            counts = cast(dict[str, str], self._redis.hgetall(counts_key))
+        return {FailureReason(reason): int(count) for reason, count in counts.items()}
 
     def _transaction(self, change: Callable[[Pipeline], Migration]) -> Migration:
         with redis_errors(_SERVICE):
@@ -350,8 +379,10 @@ def _times(held: Migration, to: MigrationState) -> dict[str, datetime]:
     return {"ended_at": now} if to.final else {}
 
 
-def _lost_key(migration_id: str) -> str:
-    return f"sightline:migration:{migration_id}:lost"
+def _lost_keys(migration_id: str) -> tuple[str, str]:
+    """Where the points are that could not be encoded, and how many they are by reason."""
+    key = f"sightline:migration:{migration_id}:lost"
+    return key, f"{key}:reasons"
 
 
 _NEEDED = {

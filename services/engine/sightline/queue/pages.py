@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from typing import TypeVar
 
 from sightline.errors import FailureReason
-from sightline.queue.jobs import Failure, Job, JobState
+from sightline.queue.jobs import Failure, Job, JobState, ListedJob
 from sightline.queue.ledger import Ledger
 
 MOST_JOBS_LOOKED_AT = 2_000
@@ -18,23 +18,22 @@ def page_of_jobs(
     ledger: Ledger,
     *,
     state: JobState | None,
-    before: str | None,
+    before: str | int | None,
     limit: int,
     collections: Container[str] | None = None,
-) -> tuple[Sequence[Job], str | None]:
-    """Jobs of these collections, or of all, newest first, after the one named `before`.
+) -> tuple[Sequence[Job], str | int | None]:
+    """Jobs of these collections, or of all, newest first, from a place on as the ledger has it.
 
-    Also the id of the job to go on after, None at the end; a page may have fewer than `limit`, or none, and
-    still one.
+    Also the place to go on from, None at the end; a page may have fewer than `limit`, or none, and still one.
     """
 
-    def wanted(named: tuple[str, Job | None]) -> bool:
-        job = named[1]
-        theirs = collections is None or (job is not None and job.request.collection in collections)
-        return job is not None and theirs and state in (None, job.state)
+    def wanted(one: ListedJob) -> bool:
+        theirs = collections is None or (one.job is not None and one.job.request.collection in collections)
+        return one.job is not None and theirs and state in (None, one.job.state)
 
-    found, last = _page(ledger.newest_first(before), wanted, limit, MOST_JOBS_LOOKED_AT)
-    return [job for _, job in found if job is not None], last[0] if last else None
+    jobs = ledger.newest_first(before)
+    found, last = _page(jobs, wanted, lambda one: one.made_us, limit, MOST_JOBS_LOOKED_AT)
+    return [one.job for one in found if one.job is not None], _place(found, last)
 
 
 def page_of_failures(
@@ -47,20 +46,40 @@ def page_of_failures(
     """
     ledger.job(job_id)
     failures = ledger.failures(job_id, reason=None, after=after)
-    found, last = _page(failures, lambda one: reason in (None, one.reason), limit, MOST_FAILURES_LOOKED_AT)
+
+    def wanted(one: Failure) -> bool:
+        return reason in (None, one.reason)
+
+    found, last = _page(failures, wanted, lambda one: one.item.number, limit, MOST_FAILURES_LOOKED_AT)
     return found, last.item.number if last else None
 
 
+def _place(found: Sequence[ListedJob], last: ListedJob | None) -> str | int | None:
+    """Where to go on after `last`. Of a job that is not on the page, the caller may not learn the id."""
+    if last is None:
+        return None
+    return last.id if last in found[-1:] else last.made_us
+
+
 def _page(
-    candidates: Iterable[_T], wanted: Callable[[_T], bool], limit: int, most: int
+    candidates: Iterable[_T],
+    wanted: Callable[[_T], bool],
+    moment: Callable[[_T], int],
+    limit: int,
+    most: int,
 ) -> tuple[Sequence[_T], _T | None]:
-    """At most `limit` of those that are wanted among the first `most`, and the one to go on after."""
+    """At most `limit` of those that are wanted among the first `most`, and the one to go on after.
+
+    Those of one moment are looked at together, so that to go on after the last of them leaves none out.
+    """
     found: list[_T] = []
-    for looked_at, one in enumerate(candidates, 1):
+    last: _T | None = None
+    for looked_at, one in enumerate(candidates):
+        if last is not None and looked_at >= most and moment(one) != moment(last):
+            return found, last
         if wanted(one):
             if len(found) == limit:
                 return found, found[-1]
             found.append(one)
-        if looked_at == most:
-            return found, one
+        last = one
     return found, None

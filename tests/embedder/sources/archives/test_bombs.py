@@ -217,8 +217,34 @@ def test_names_without_end_are_not_read(archives: Archives, kind: bytes) -> None
     assert outcome.code == "archive_too_large"
 
 
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK]
+)
+def test_empty_headers_without_end_are_not_read(archives: Archives, kind: bytes) -> None:
+    chain = [tar_member("x", type=kind)] * 2100
+    members = [tar_member("a.jpg", jpeg(1)), *chain, tar_member("b.jpg", jpeg(2))]
+    outcome = archives.list(archives.add(tar_of_members(members)))
+
+    assert (outcome.good, outcome.code) == (["a.jpg"], "archive_too_large")
+
+
+def test_attributes_of_many_headers_are_those_of_one_member(archives: Archives) -> None:
+    def attributes(begin: int) -> tuple[tarfile.TarInfo, bytes]:
+        records = b"".join(b"11 %06x=\n" % number for number in range(begin, begin + 60_000))
+        return tar_member("x", records, type=tarfile.XHDTYPE)
+
+    some = [attributes(60_000 * number) for number in range(4)]
+    apart = [one for number in range(2) for one in (some[number], tar_member(f"{number}.jpg", jpeg(number)))]
+    path = archives.add(gzip.compress(tar_of_members([*apart, *some, tar_member("bomb.jpg", jpeg(9))])))
+    with bounded(seconds=10, memory_bytes=8 * MIB):
+        outcome = archives.list(path)
+
+    assert outcome.good == ["0.jpg", "1.jpg"], "each of them has no more than a member may have"
+    assert outcome.code == "archive_too_large"
+
+
 def test_a_chain_of_headers_without_a_member_is_no_recursion(archives: Archives) -> None:
-    chain = [tar_member("x", b"long\0", type=tarfile.GNUTYPE_LONGNAME)] * 5000
+    chain = [tar_member("x", b"long\0", type=tarfile.GNUTYPE_LONGNAME)] * 2000
     outcome = archives.list(archives.add(tar_of_members([*chain, tar_member("a.jpg", jpeg(1))])))
 
     assert outcome.error is None

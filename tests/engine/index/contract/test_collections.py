@@ -36,6 +36,17 @@ def test_a_collection_is_made_once(index: VectorIndex, spec: CollectionSpec, mak
     assert again in index.collections()
 
 
+def test_one_is_told_from_another_that_had_its_name(index: VectorIndex, spec: CollectionSpec) -> None:
+    first = index.ensure_collection(spec)
+    index.drop_collection(spec.name)
+    second = index.ensure_collection(spec)
+
+    assert first.version == second.version
+    assert len({"", first.uid, second.uid}) == 3
+    wider = replace(spec, fields={**spec.fields, "metadata.maker": FieldType.KEYWORD})
+    assert index.ensure_collection(wider).uid == second.uid == index.collection(spec.name, counted=False).uid
+
+
 def test_collections_may_be_made_at_the_same_time(index: VectorIndex, spec: CollectionSpec) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: index.ensure_collection(spec), range(4)))

@@ -1,5 +1,6 @@
 """The index process: what survives it, what ends it, what it refuses, and its client meanwhile."""
 
+import fcntl
 import json
 import os
 import select
@@ -19,14 +20,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from tenacity import retry, stop_after_delay, wait_fixed
 
 from sightline.errors import SettingsError, Unavailable
 from sightline.index import CollectionSpec, Point, SearchQuery
 from sightline.index.edge import wire
+from sightline.index.edge.catalog import CHILDREN_LOCK, EdgeCatalog
 from sightline.index.edge.collections import EdgeCollections
 from sightline.index.edge.frames import receive_frame, send_frame
 from sightline.index.edge.listener import MAX_CONNECTIONS
 from sightline.index.ranking import Nearest
+from sightline.index.tuning import VectorLayout
 from sightline.payload import FieldType, indexed_fields
 
 MakePoint = Callable[..., Point]
@@ -138,6 +142,72 @@ def test_a_second_process_on_a_folder_is_refused(process: Any) -> None:
     assert second.returncode == 2
     assert f"Another process uses the index folder {process.folder / 'index'}" in said
     process.client().ping()
+
+
+def test_a_patient_process_waits_for_the_one_before_it(process: Any) -> None:
+    first = process.start()
+    process.client().collections()
+    second = process.start("--patience", "60")
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(2)
+    first.terminate()
+    assert first.wait(20) == 0
+    process.client(patience_s=30.0).ensure_collection(SPEC)
+    second.terminate()
+    assert "Another process" not in wait_for(second)
+    assert second.returncode == 0
+
+
+_CHANGED = """
+import sys
+from sightline.index.edge import catalog, process
+{change}
+sys.exit(process.main(sys.argv[1:]))
+"""
+
+
+def started_with(folder: Path, change: str) -> "subprocess.CompletedProcess[str]":
+    """An index process on a folder, in which something is changed first, when it has ended."""
+    command = [sys.executable, "-c", _CHANGED.format(change=change)]
+    command += ["--folder", str(folder), "--socket", str(folder / "index.sock")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_processes_that_an_index_left_behind_are_no_reason_to_give_up(tmp_path: Path) -> None:
+    with (tmp_path / CHILDREN_LOCK).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ended = started_with(tmp_path, "catalog.CHILDREN_END_S = 0.1")
+    assert ended.returncode == 1
+    assert "have not ended within 0 s" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def built_collection(folder: Path) -> Path:
+    """An index folder with an empty collection in a process of its own; the folder of its shard."""
+    collections = EdgeCollections(folder)
+    collections.ensure("images", "space-a", 4, {})
+    collections.close()
+    catalog = EdgeCatalog(folder)
+    [entry] = catalog.entries()
+    catalog.put(msgspec.structs.replace(entry, built=VectorLayout()))
+    catalog.close()
+    return folder / "shards" / entry.folder
+
+
+def test_a_process_of_a_shard_that_dies_is_no_reason_to_restore_a_backup(tmp_path: Path) -> None:
+    built_collection(tmp_path)
+    ended = started_with(tmp_path, "sys.executable = 'false'")
+    assert ended.returncode == 1
+    assert "ended 5 times in a row" in ended.stderr
+    assert "backup" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_shard_that_its_process_cannot_open_is_a_reason_to_give_up(tmp_path: Path) -> None:
+    (built_collection(tmp_path) / "edge_config.json").write_text("{")
+    ended = started_with(tmp_path, "")
+    assert ended.returncode == 2
+    assert "Restore the folder from a backup" in ended.stderr
 
 
 def test_a_socket_in_use_is_not_taken(process: Any) -> None:
@@ -256,7 +326,8 @@ def test_a_frozen_process_is_unavailable(process: Any) -> None:
         with pytest.raises(Unavailable, match="timed out"):
             call()
     child.send_signal(signal.SIGCONT)
-    client.collections()
+    # A busy machine may take longer than this client waits for one answer.
+    retry(stop=stop_after_delay(30), wait=wait_fixed(0.05))(client.collections)()
 
 
 def test_clients_import_no_engine() -> None:

@@ -1,6 +1,10 @@
 """A shard in a process of its own answers as one in this process does, and comes back when it dies."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -28,6 +32,7 @@ from sightline.index.edge.shard import (
     RemovePayload,
     Shard,
     ShardClosed,
+    ShardEnded,
     ShardFailed,
     ShardRefused,
 )
@@ -123,6 +128,11 @@ def test_pages_orders_and_vectors(child: ShardChild) -> None:
     assert child.size().points == 10
 
 
+def process_of(folder: Path) -> psutil.Process:
+    [process] = (one for one in psutil.Process().children() if str(folder) in one.cmdline())
+    return process
+
+
 def test_every_change_is_made_in_order_and_survives_a_kill(tmp_path: Path) -> None:
     EdgeShard.create(tmp_path / "shard", 8, FIELDS, VectorLayout()).close()
     child = ShardChild(tmp_path / "shard")
@@ -139,8 +149,7 @@ def test_every_change_is_made_in_order_and_survives_a_kill(tmp_path: Path) -> No
             IndexFields({"inner.b": FieldType.INTEGER}),
         ]
     )
-    [process] = (one for one in psutil.Process().children() if str(tmp_path / "shard") in one.cmdline())
-    process.kill()
+    process_of(tmp_path / "shard").kill()
     found = {record.id: record.payload for record in child.retrieve(ids, with_vectors=False)}
     assert sorted(found) == [ids[0], ids[1], ids[3]]
     assert found[ids[0]]["tag"] == "new"
@@ -166,6 +175,71 @@ def test_what_the_engine_refuses_is_told(child: ShardChild) -> None:
 
 def test_a_shard_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
     child = ShardChild(tmp_path / "nothing")
-    with pytest.raises(ShardFailed):
+    with pytest.raises(ShardFailed) as caught:
+        child.await_loaded()
+    assert not isinstance(caught.value, ShardEnded)
+    child.discard()
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path) -> Path:
+    """A shard of the test's own, of no points."""
+    EdgeShard.create(tmp_path / "shard", 8, FIELDS, VectorLayout()).close()
+    return tmp_path / "shard"
+
+
+def test_a_process_that_is_killed_while_it_starts_is_started_again(own_folder: Path) -> None:
+    child = ShardChild(own_folder)
+    process_of(own_folder).kill()
+    child.await_loaded()
+    assert child.count() == 0
+    child.close()
+
+
+def test_a_process_that_ends_at_every_start_is_told_from_a_shard_that_cannot_be_opened(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "false")
+    child = ShardChild(own_folder)
+    with pytest.raises(ShardEnded, match="5 times"):
         child.await_loaded()
     child.discard()
+
+
+def test_a_process_outlives_the_thread_that_asked_for_it(own_folder: Path) -> None:
+    def started() -> ShardChild:
+        child = ShardChild(own_folder)
+        child.await_loaded()
+        return child
+
+    with ThreadPoolExecutor(1) as pool:
+        child = pool.submit(started).result()
+    gone, _ = psutil.wait_procs([process_of(own_folder)], timeout=0.5)
+    assert not gone
+    child.close()
+
+
+_HOLDER = """
+import sys
+from pathlib import Path
+from sightline.index.edge.shard_child import ShardChild
+child = ShardChild(Path(sys.argv[1]))
+child.await_loaded()
+print(child._process.pid, flush=True)
+input()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_process_in_the_middle_of_a_call_ends_with_the_index_process(own_folder: Path) -> None:
+    command = [sys.executable, "-c", _HOLDER, str(own_folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        process = psutil.Process(int(holder.stdout.readline()))
+        # A process that is stopped reads as little as one in a long call.
+        process.send_signal(signal.SIGSTOP)
+        holder.kill()
+    gone, alive = psutil.wait_procs([process], timeout=10)
+    for left in alive:
+        left.kill()
+    assert gone

@@ -190,8 +190,8 @@ def test_a_node_that_hangs_costs_one_wait(
     start_node: Callable[[], Node], open_index: Callable[..., ServerIndex]
 ) -> None:
     nodes = [start_node(), start_node()]
-    index = open_index(*(node.url for node in nodes), timeout_s=1)
-    slow = {node.url: node.told("PUT", "faults", {"slow_s": 3}) for node in nodes[:1]}
+    index = open_index(*(node.url for node in nodes), timeout_s=2)
+    slow = {node.url: node.told("PUT", "faults", {"slow_s": 10}) for node in nodes[:1]}
     assert slow
 
     took_s = []
@@ -200,8 +200,8 @@ def test_a_node_that_hangs_costs_one_wait(
         index.ping()
         took_s.append(time.monotonic() - started)
 
-    assert sum(took > 0.9 for took in took_s) <= 1
-    assert max(took_s) < 2
+    assert sum(took > 1.9 for took in took_s) <= 1
+    assert max(took_s) < 5
 
 
 def test_a_node_that_is_starting_is_passed_over(

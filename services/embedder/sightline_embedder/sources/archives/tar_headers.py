@@ -10,8 +10,13 @@ from sightline_embedder.sources.archives.streams import ForwardStream
 BLOCK_BYTES = 512
 END_BLOCK = bytes(BLOCK_BYTES)
 _EXTENSION_BYTES = 1 << 20
-"""Long names and pax records of one member; tarfile would read as many as the header says."""
+"""Long names and pax records of one member in all, with their headers; tarfile would read any number."""
 _PAX_TYPES = (tarfile.XHDTYPE, tarfile.SOLARIS_XHDTYPE)
+_PASSED_OVER_TYPES = (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK)
+_EXTENSION_TYPES = (tarfile.GNUTYPE_LONGNAME, *_PAX_TYPES, *_PASSED_OVER_TYPES)
+_SPARSE = "GNU.sparse."
+_USED_KEYWORDS = ("path", "size")
+"""And those of sparse files; other records are not kept."""
 _SPARSE_EXTENDED_AT, _SPARSE_EXTENSION_EXTENDED_AT = 482, 504
 
 
@@ -36,27 +41,55 @@ def is_tar_header(block: bytes) -> bool:
 def read_header(stream: ForwardStream) -> TarHeader | None:
     """The next member's header, or None at the end mark; raises ArchiveDamaged.
 
+    Raises SourceError (`archive_too_large`) where too many names and attributes are those of one member.
     POSIX.1-2017 (pax) and the GNU format. A missing end mark is damage: the archive may have been cut
     off between two members.
     """
-    long_name: str | None = None
-    records: dict[str, str] = {}
+    extensions = _Extensions(stream)
     while (block := stream.read(BLOCK_BYTES)) != END_BLOCK:
         info = _header(block)
-        if info.type == tarfile.GNUTYPE_LONGNAME:
-            long_name = _text(_extension(stream, info).partition(b"\0")[0])
-        elif info.type in _PAX_TYPES:
-            records |= _pax_records(_extension(stream, info))
-        elif info.type in (tarfile.XGLTYPE, tarfile.GNUTYPE_LONGLINK):
-            _skip_data(stream, info.size)
-        else:
-            return _with_extensions(stream, block, info, long_name, records)
+        if info.type not in _EXTENSION_TYPES:
+            return _with_extensions(stream, block, info, extensions)
+        extensions.add(info)
     return None
 
 
 def padded(size: int) -> int:
     """Bytes that data of `size` bytes takes in an archive."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+class _Extensions:
+    """What the headers before a member's own say of it."""
+
+    def __init__(self, stream: ForwardStream) -> None:
+        self.long_name: str | None = None
+        self.records: dict[str, str] = {}
+        self._stream = stream
+        self._bytes = 0
+
+    def add(self, info: tarfile.TarInfo) -> None:
+        """Read the data behind one of them, or pass over it."""
+        if info.type in _PASSED_OVER_TYPES:
+            self._count(BLOCK_BYTES)
+            self._stream.skip(padded(info.size))
+            return
+        self._count(BLOCK_BYTES + info.size)
+        data = self._stream.read(padded(info.size))[: info.size]
+        if len(data) < info.size:
+            raise ArchiveDamaged("The archive is cut off within the name of a member.")
+        if info.type == tarfile.GNUTYPE_LONGNAME:
+            self.long_name = _text(data.partition(b"\0")[0])
+        else:
+            self.records |= _pax_records(data)
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > _EXTENSION_BYTES:
+            raise too_large(
+                f"The archive has a member with over {_EXTENSION_BYTES:,} bytes of names and attributes, the "
+                f"limit. What came before is indexed."
+            )
 
 
 def _header(block: bytes) -> tarfile.TarInfo:
@@ -75,37 +108,18 @@ def _parsed(block: bytes) -> tarfile.TarInfo:
     return tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
 
 
-def _extension(stream: ForwardStream, info: tarfile.TarInfo) -> bytes:
-    if info.size > _EXTENSION_BYTES:
-        raise too_large(
-            f"The archive has a member with {info.size:,} bytes of names and attributes; the limit is "
-            f"{_EXTENSION_BYTES:,}. What came before is indexed."
-        )
-    data = stream.read(padded(info.size))[: info.size]
-    if len(data) < info.size:
-        raise ArchiveDamaged("The archive is cut off within the name of a member.")
-    return data
-
-
-def _skip_data(stream: ForwardStream, size: int) -> None:
-    stream.skip(padded(size))
-
-
 def _with_extensions(
-    stream: ForwardStream,
-    block: bytes,
-    info: tarfile.TarInfo,
-    long_name: str | None,
-    records: dict[str, str],
+    stream: ForwardStream, block: bytes, info: tarfile.TarInfo, extensions: _Extensions
 ) -> TarHeader:
-    sparse = any(keyword.startswith("GNU.sparse.") for keyword in records)
+    records = extensions.records
+    sparse = any(keyword.startswith(_SPARSE) for keyword in records)
     if info.type == tarfile.GNUTYPE_SPARSE:
         sparse = True
         _skip_sparse_map(stream, block)
     size = records.get("size", str(info.size))
     if not (size.isascii() and size.isdigit() and len(size) < 20):
         raise ArchiveDamaged(f"The archive is damaged: it says that a member has {size[:40]!r} bytes.")
-    name = records.get("GNU.sparse.name", records.get("path", long_name or info.name))
+    name = records.get(f"{_SPARSE}name", records.get("path", extensions.long_name or info.name))
     kind = info.type
     if kind == tarfile.REGTYPE and name.endswith("/"):
         kind = tarfile.DIRTYPE
@@ -122,7 +136,7 @@ def _skip_sparse_map(stream: ForwardStream, block: bytes) -> None:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """Records of the form 'LENGTH KEYWORD=VALUE\\n', where LENGTH counts the whole record."""
+    """The records that are used, of the form 'LENGTH KEYWORD=VALUE\\n'; LENGTH counts the whole record."""
     records: dict[str, str] = {}
     at = 0
     while at < len(data) and data[at]:
@@ -131,8 +145,10 @@ def _pax_records(data: bytes) -> dict[str, str]:
         record = data[at : at + length]
         if length <= len(digits) + 1 or len(record) < length or not record.endswith(b"\n"):
             raise ArchiveDamaged("The archive is damaged within the attributes of a member.")
-        keyword, _, value = record[len(digits) + 1 : -1].partition(b"=")
-        records[_text(keyword)] = _text(value)
+        named, _, value = record[len(digits) + 1 : -1].partition(b"=")
+        keyword = _text(named)
+        if keyword in _USED_KEYWORDS or keyword.startswith(_SPARSE):
+            records[keyword] = _text(value)
         at += length
     return records
 

@@ -9,9 +9,11 @@ from typing import Literal
 from uuid import uuid4
 
 import msgspec
+import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from sightline.errors import SettingsError
+from sightline.atomic_files import sync_names
+from sightline.errors import SettingsError, SightlineError, Unavailable
 from sightline.index.tuning import VectorLayout
 from sightline.index.versions import first_version, is_version
 from sightline.payload import FieldType
@@ -22,7 +24,9 @@ SHARDS = "shards"
 LOCK = "lock"
 CHILDREN_LOCK = "shards.lock"
 CHILDREN_END_S = 30.0
-"""The processes of shards end at once when the process that started them is killed, or after their call."""
+"""The processes of shards end with the process that started them (Linux), or after their call."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -56,15 +60,19 @@ class EdgeCatalog:
     so a crash between the two leaves a folder that nothing names, which the next start removes.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Take the folder; raises SettingsError if another process has it or its catalog is unreadable."""
+    def __init__(self, folder: Path, patience_s: float = 0.0) -> None:
+        """Take the folder; raises SettingsError if another process has it or its catalog is unreadable.
+
+        `patience_s` is how long that process may take to end. Raises Unavailable if it is gone and processes
+        of its shards are not.
+        """
         self._folder = folder
         (folder / SHARDS).mkdir(parents=True, exist_ok=True)
-        self._lock = _locked(folder / LOCK)
+        self._lock = _locked(folder / LOCK, patience_s, _in_use(folder))
         try:
-            self.children_lock = _locked(folder / CHILDREN_LOCK, patience_s=CHILDREN_END_S)
+            self.children_lock = _locked(folder / CHILDREN_LOCK, CHILDREN_END_S, _not_ended(folder))
             """A descriptor for the processes of shards to inherit: as long as one lives, nobody starts."""
-        except SettingsError:
+        except Unavailable:
             os.close(self._lock)
             raise
         try:
@@ -129,6 +137,15 @@ class EdgeCatalog:
             os.fsync(stream.fileno())
         draft.replace(self._folder / CATALOG)
         self._entries, self._aliases = entries, aliases
+        self._sync_name()
+
+    def _sync_name(self) -> None:
+        """Wait until the disk has the catalog under its name: shards that it dropped are removed next."""
+        try:
+            sync_names(self._folder)
+        except OSError as error:
+            # It is in force all the same. Who was told otherwise would remove a shard that it names.
+            _log.error("catalog_not_synced", folder=str(self._folder), reason=str(error))
 
 
 def catalog_bytes(entries: Mapping[str, Entry], aliases: Mapping[str, str]) -> bytes:
@@ -160,7 +177,22 @@ def _read(path: Path) -> _Catalog:
         ) from error
 
 
-def _locked(path: Path, patience_s: float = 0.0) -> int:
+def _in_use(folder: Path) -> SettingsError:
+    return SettingsError(
+        f"Another process uses the index folder {folder}. Stop it, or use another data folder."
+    )
+
+
+def _not_ended(folder: Path) -> Unavailable:
+    return Unavailable(
+        f"The index in {folder}",
+        f"processes that it left behind when it was killed have not ended within {CHILDREN_END_S:.0f} s. "
+        f"Start it again when they have.",
+    )
+
+
+def _locked(path: Path, patience_s: float, otherwise: SightlineError) -> int:
+    """The descriptor of a lock that is held; raises `otherwise` if another process has it for too long."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     attempts = Retrying(
         retry=retry_if_exception_type(BlockingIOError),
@@ -172,7 +204,5 @@ def _locked(path: Path, patience_s: float = 0.0) -> int:
         attempts(fcntl.flock, lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(lock)
-        raise SettingsError(
-            f"Another process uses the index folder {path.parent}. Stop it, or use another data folder."
-        ) from error
+        raise otherwise from error
     return lock

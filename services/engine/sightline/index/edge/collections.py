@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from sightline.errors import CollectionNotFound, FieldNotIndexed, ImageNotFound
 from sightline.index import SortKey
 from sightline.index.browsing import Listing
@@ -40,15 +42,20 @@ from sightline.index.tuning import Tuning
 from sightline.payload import FieldType
 from sightline.settings import Precision, Quantization
 
+_log = structlog.get_logger(__name__)
+
 
 class EdgeCollections:
     """The operations of VectorIndex on one data folder, over records. Safe to call from several threads."""
 
-    def __init__(self, folder: Path, tuning: Tuning | None = None) -> None:
-        """Open every collection; raises SettingsError with a sentence if the folder cannot be used."""
+    def __init__(self, folder: Path, tuning: Tuning | None = None, patience_s: float = 0.0) -> None:
+        """Open every collection; raises SettingsError with a sentence if the folder cannot be used.
+
+        Raises Unavailable if that may pass. A process that has the folder may take `patience_s` to end.
+        """
         self._folder = folder
         self._tuning = tuning or Tuning()
-        self.shards = OpenShards(folder)
+        self.shards = OpenShards(folder, patience_s)
 
     def ensure(
         self,
@@ -231,10 +238,15 @@ class EdgeCollections:
         copy_index(self.shards, target)
 
     def flush(self) -> None:
-        """Flush the collections that changed since the last flush."""
+        """Flush the collections that changed since the last flush; one that cannot be is in the log."""
         for held in self.shards.all():
-            with suppress(ShardClosed):  # dropped just now
+            try:
                 held.flush(self.shards.path(held.entry))
+            except ShardClosed:
+                continue  # dropped just now
+            except BaseException:
+                # The engine raises bare Exception, and a panic of it is not even that; the others go on.
+                _log.exception("index_not_flushed", collection=held.entry.name)
 
     def close(self) -> None:
         """Flush and close everything and give the folder free; afterwards every call raises IndexClosed."""
@@ -252,4 +264,5 @@ def _described(name: str, counted: bool, entry: Entry, shard: Shard) -> Collecti
         entry.quantization,
         precision=entry.precision,
         version=entry.name,
+        uid=entry.folder,
     )

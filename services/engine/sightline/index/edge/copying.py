@@ -1,5 +1,7 @@
 """A copy of an index that goes on working: from it an index process starts as from the folder itself."""
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from sightline.atomic_files import unavailable_when_failing
@@ -18,20 +20,29 @@ def copy_index(shards: OpenShards, target: Path) -> None:
     """
     with unavailable_when_failing(_SERVICE):
         (target / SHARDS).mkdir(parents=True)
-    copied: dict[str, Entry] = {}
+    # By shard: a collection of the same name may have been made anew.
+    copied: dict[OpenShard, Entry] = {}
     while True:
-        # Before the shards: a version that a collection was switched to meanwhile is copied too.
-        aliases = shards.aliases()
-        missing = [held for held in shards.all() if held.entry.name not in copied]
+        there, aliases = shards.all_named()
+        missing = [held for held in there if held not in copied]
         if not missing:
             break
         for held in missing:
             if entry := _copied(shards, held, target):
-                copied[entry.name] = entry
+                copied[held] = entry
     with unavailable_when_failing(_SERVICE):
-        named = {name: version for name, version in aliases.items() if version in copied}
-        (target / CATALOG).write_bytes(catalog_bytes(copied, named))
+        kept = {copied[held].name: copied[held] for held in there}
+        _remove_others(target / SHARDS, kept)
+        (target / CATALOG).write_bytes(catalog_bytes(kept, aliases))
         sync_folder(target)
+
+
+def _remove_others(folder: Path, kept: Mapping[str, Entry]) -> None:
+    """Remove the shards of versions that were dropped after they had been copied."""
+    named = {entry.folder for entry in kept.values()}
+    for path in folder.iterdir():
+        if path.name not in named:
+            shutil.rmtree(path)
 
 
 def _copied(shards: OpenShards, held: OpenShard, target: Path) -> Entry | None:

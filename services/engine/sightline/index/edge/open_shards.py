@@ -9,11 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from sightline.errors import CollectionNotFound, SettingsError
+from sightline.errors import CollectionNotFound, SettingsError, Unavailable
 from sightline.index.edge.catalog import EdgeCatalog, Entry
 from sightline.index.edge.engine import EdgeShard
 from sightline.index.edge.journal import ChangeJournal
-from sightline.index.edge.shard import Change, DeletePoints, Shard, ShardClosed
+from sightline.index.edge.shard import Change, DeletePoints, Shard, ShardClosed, ShardEnded
 from sightline.index.edge.shard_child import ShardChild
 from sightline.index.edge.shard_folder import sync_folder
 from sightline.index.tuning import VectorLayout
@@ -73,13 +73,16 @@ class OpenShard:
 class OpenShards:
     """All shards of one data folder. Safe to call from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open every collection; raises SettingsError with a sentence if the folder cannot be used."""
+    def __init__(self, folder: Path, patience_s: float = 0.0) -> None:
+        """Open every collection; raises SettingsError with a sentence if the folder cannot be used.
+
+        Raises Unavailable if that may pass. A process that has the folder may take `patience_s` to end.
+        """
         self._lock = threading.Lock()
         self._closed = False
         self.wake = threading.Event()
         """Set when somebody has asked for a build."""
-        self._catalog = EdgeCatalog(folder)
+        self._catalog = EdgeCatalog(folder, patience_s)
         self._open: dict[str, OpenShard] = {}
         try:
             self._open_all()
@@ -94,7 +97,8 @@ class OpenShards:
                 with self._explained(entry):
                     self._open[entry.name] = OpenShard(entry, EdgeShard.load(self.path(entry)))
             else:
-                child = self.child(entry)
+                with self._explained(entry):
+                    child = self.child(entry)
                 self._open[entry.name] = OpenShard(entry, child)
                 children.append((entry, child))
         for entry, child in children:
@@ -105,6 +109,12 @@ class OpenShards:
     def _explained(self, entry: Entry) -> Iterator[None]:
         try:
             yield
+        except (ShardEnded, OSError) as error:
+            # A process ends so when it is killed, most often for memory: nothing is wrong with the folder.
+            raise Unavailable(
+                f"Collection '{entry.name}'",
+                f"{error}. Start the index again; if that does not help, give it more memory.",
+            ) from error
         except Exception as error:  # the engine raises bare Exception
             raise SettingsError(
                 f"Collection '{entry.name}' cannot be opened from {self.path(entry)}: {error}. "
@@ -143,10 +153,12 @@ class OpenShards:
         with self._lock:
             return sorted(self._catalog.aliases())
 
-    def aliases(self) -> dict[str, str]:
-        """The version that each collection stands for."""
+    def all_named(self) -> tuple[list[OpenShard], dict[str, str]]:
+        """At one moment the shards of all versions, and the version that each collection stands for."""
         with self._lock:
-            return dict(self._catalog.aliases())
+            if self._closed:
+                raise IndexClosed
+            return list(self._open.values()), dict(self._catalog.aliases())
 
     def make(
         self, name: str, entry: Callable[[str, str], Entry], create: Callable[[Path, Entry], Shard]

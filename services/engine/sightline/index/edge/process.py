@@ -1,6 +1,6 @@
 """The index process: alone holds the embedded collections and answers over a private socket.
 
-    python -m sightline.index.edge.process --folder DIR --socket PATH [--parent-pipe FD]
+    python -m sightline.index.edge.process --folder DIR --socket PATH [--parent-pipe FD] [--patience S]
 
 It ends, flushed and closed, on SIGTERM, when the other end of the parent pipe closes, and (on Linux)
 when its parent dies. SIGINT is left to the parent, which shares the terminal.
@@ -20,7 +20,7 @@ from threading import Event, Thread
 
 import structlog
 
-from sightline.errors import SettingsError
+from sightline.errors import SettingsError, Unavailable
 from sightline.index.edge.collections import EdgeCollections
 from sightline.index.edge.growth import IndexGrowth
 from sightline.index.edge.listener import EdgeListener
@@ -37,7 +37,10 @@ _log = structlog.get_logger(__name__)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until told to stop; returns 0, or 2 when the folder or the socket cannot be used."""
+    """Run until told to stop; returns 0.
+
+    Returns 2 when the folder or the socket cannot be used, and 1 when another start may well succeed.
+    """
     options = _parser().parse_args(arguments)
     configure_logging(os.environ.get("SIGHTLINE_LOG_LEVEL", "info"), "index")
     os.umask(0o077)
@@ -45,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tuning = tuning_of(read_settings())
         with (
             _signals() as wake,
-            closing(EdgeCollections(options.folder, tuning)) as collections,
+            closing(EdgeCollections(options.folder, tuning, options.patience)) as collections,
             _flushing(collections.flush),
             IndexGrowth(collections.shards, tuning),
             EdgeListener(options.socket, EdgeService(collections)) as listener,
@@ -54,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         _log.error(str(error))
         return 2
+    except Unavailable as error:
+        _log.error(str(error))
+        return 1
     return 0
 
 
@@ -127,6 +133,12 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         default=os.environ.get(PARENT_PIPE),
         help=f"a descriptor that closes when the parent ends (default: {PARENT_PIPE})",
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        help="how many seconds a process that has the folder may take to end (default: 0)",
     )
     return parser
 

@@ -64,6 +64,10 @@ class ShardFailed(Exception):
     """The shard does not answer; `str()` says why."""
 
 
+class ShardEnded(ShardFailed):
+    """The shard's process ended again and again; nothing says that its folder is at fault."""
+
+
 class ShardRefused(ShardFailed):
     """The engine refused this call; `str()` is what it said."""
 

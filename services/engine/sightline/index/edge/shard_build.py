@@ -5,18 +5,16 @@ python -m sightline.index.edge.shard_build --folder DIR --dimension N --quantiza
 """
 
 import argparse
-import ctypes
 import os
-import signal
 import sys
 from pathlib import Path
 
 from sightline.index.edge.engine import EdgeShard
 from sightline.index.tuning import VectorLayout
+from sightline.process import be_killed_with
 from sightline.settings import Quantization
 
 NICENESS = 19
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
@@ -30,10 +28,7 @@ def main() -> int:
     parser.add_argument("--parent", type=int, required=True, help="end with this process (Linux)")
     options = parser.parse_args()
     os.nice(NICENESS)
-    # The engine holds the GIL until it is done, so that no thread of ours could watch the parent.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != options.parent:
+    if not be_killed_with(options.parent):
         return 1
     layout = VectorLayout(options.quantization, options.on_disk)
     EdgeShard.optimize(options.folder, options.dimension, layout, options.full_scan_kb)

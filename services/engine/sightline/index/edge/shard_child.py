@@ -1,10 +1,12 @@
 """A shard in a process of its own, as the index process sees it: started, asked, started again."""
 
+import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,13 +16,23 @@ import structlog
 from sightline.index.clauses import Clause
 from sightline.index.edge import shard_calls as calls
 from sightline.index.edge.frames import MAX_LENGTH, receive_frame, send_frame
-from sightline.index.edge.shard import Change, ShardClosed, ShardFailed, ShardRefused, ShardSize
+from sightline.index.edge.shard import (
+    Change,
+    ShardClosed,
+    ShardEnded,
+    ShardFailed,
+    ShardRefused,
+    ShardSize,
+)
 from sightline.index.ranking import Ranking
 from sightline.index.records import Hit, NearPoint, PointRecord, ValueCount
 from sightline.settings import SEARCH_EF
 
 STOP_TIMEOUT_S = 20.0
 _ATTEMPTS = 5
+
+# The kernel ends a shard's process with the thread that started it, so that one starts all and stays.
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="shard-starter")
 
 _log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -39,12 +51,9 @@ class ShardChild:
         self._start()
 
     def await_loaded(self) -> None:
-        """Return when the shard is open; raises ShardFailed if it cannot be."""
-        try:
-            with self._turn:
-                self._await_loaded()
-        except OSError as error:
-            raise ShardFailed(f"its process on {self._folder} ended while it started") from error
+        """Return when the shard is open; raises ShardEnded, or ShardFailed if the engine cannot open it."""
+        with self._turn:
+            self._with_living(self._await_loaded)
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Make changes, in order."""
@@ -125,24 +134,25 @@ class ShardChild:
     def _ask(self, call: calls.Call, answer: type[_T]) -> _T:
         body = msgspec.msgpack.encode(call)
         with self._turn:
-            if self._closed:
-                raise ShardClosed
-            reply = self._exchanged(body)
+            reply = self._with_living(lambda: self._exchange(body))
         if isinstance(reply, calls.Failed):
             raise ShardRefused(reply.reason)
         assert isinstance(reply, answer)
         return reply
 
-    def _exchanged(self, body: bytes) -> calls.Reply:
+    def _with_living(self, act: Callable[[], _T]) -> _T:
+        """What `act` returns; a process that dies meanwhile is started again, and `act` called again."""
+        if self._closed:
+            raise ShardClosed
         for _ in range(_ATTEMPTS):
             try:
                 self._await_loaded()
-                return self._exchange(body)
+                return act()
             except OSError:
                 self._kill()
                 _log.warning("shard_process_died", folder=str(self._folder), status=self._process.returncode)
                 self._start()
-        raise ShardFailed(f"its process on {self._folder} ended {_ATTEMPTS} times during this request")
+        raise ShardEnded(f"its process on {self._folder} ended {_ATTEMPTS} times in a row")
 
     def _exchange(self, body: bytes) -> calls.Reply:
         send_frame(self._channel, body)
@@ -158,10 +168,9 @@ class ShardChild:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "sightline.index.edge.shard_process"]
         command += ["--folder", str(self._folder), "--channel", str(theirs.fileno())]
+        command += ["--parent", str(os.getpid())]
         with theirs:
-            self._process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno(), *self._kept_open], stdin=subprocess.DEVNULL
-            )
+            self._process = _STARTER.submit(_started, command, [theirs.fileno(), *self._kept_open]).result()
         self._channel = ours
         self._loaded = False
 
@@ -177,3 +186,7 @@ class ShardChild:
         self._process.kill()
         self._process.wait()
         self._channel.close()
+
+
+def _started(command: Sequence[str], kept_open: Sequence[int]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(command, pass_fds=kept_open, stdin=subprocess.DEVNULL)

@@ -1,9 +1,9 @@
 """A process with one shard: an engine's calls hold the GIL, and here nobody else needs it.
 
-    python -m sightline.index.edge.shard_process --folder DIR --channel FD
+    python -m sightline.index.edge.shard_process --folder DIR --channel FD --parent PID
 
-It answers calls over an inherited socket, one at a time, and ends when the other side closes it. What it
-has not flushed is in the write-ahead log.
+It answers calls over an inherited socket, one at a time, and ends when the other side closes it, and (on
+Linux) in the middle of a call when its parent dies. What it has not flushed is in the write-ahead log.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import msgspec
 from sightline.index.edge import shard_calls as calls
 from sightline.index.edge.engine import EdgeShard
 from sightline.index.edge.frames import MAX_LENGTH, receive_frame, send_frame
+from sightline.process import be_killed_with
 
 
 def main() -> int:
@@ -23,7 +24,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m sightline.index.edge.shard_process", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where the shard is")
     parser.add_argument("--channel", type=int, required=True, help="the descriptor of a connected socket")
+    parser.add_argument("--parent", type=int, required=True, help="end with this process (Linux)")
     options = parser.parse_args()
+    if not be_killed_with(options.parent):
+        return 0
     with socket.socket(fileno=options.channel) as channel:
         try:
             shard = EdgeShard.load(options.folder)

@@ -1,6 +1,7 @@
 """Collections on a Qdrant server: made, described, named by aliases, arranged and dropped."""
 
 from collections.abc import Mapping
+from uuid import uuid4
 
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
@@ -18,6 +19,7 @@ _SPACE = "sightline.space"
 _FIELD = "sightline.field."
 _QUANTIZATION = "sightline.quantization"
 _PRECISION = "sightline.precision"
+_UID = "sightline.uid"
 
 
 class QdrantCollections:
@@ -46,7 +48,8 @@ class QdrantCollections:
         """
         held = layout or VectorLayout()
         asked = {_QUANTIZATION: chosen, _PRECISION: precision}
-        about = {_SPACE: space} | {key: value.value for key, value in asked.items() if value}
+        about = {_SPACE: space, _UID: uuid4().hex}
+        about |= {key: value.value for key, value in asked.items() if value}
         vectors = models.VectorParams(
             size=dimension,
             distance=models.Distance.COSINE,
@@ -109,6 +112,7 @@ class QdrantCollections:
             chosen,
             placement=placement,
             precision=precision,
+            uid=held.get(_UID, ""),
         )
 
     def keep_fan_out(self, name: str, held: Placement) -> None:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ _SERVICE = "Qdrant"
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=3600.0)
 """A snapshot of millions of points takes a while, and so does putting it back."""
 _PIECE_BYTES = 1 << 20
+_ABSENT: Final = object()
 
 
 class QdrantSnapshots:
@@ -41,8 +42,22 @@ class QdrantSnapshots:
                 f"snapshots of its own shards alone; these commands gather none. See docs/backup.md."
             )
 
-    def take(self, collection: str, file: Path) -> None:
-        """Have a snapshot made, fetch it into a new file, and have it deleted on the server."""
+    def take(self, collection: str, file: Path) -> bool:
+        """Have a snapshot made, fetch it into a new file, and have it deleted on the server.
+
+        False, and no file, where the collection has been dropped. Raises OSError too, as disks do.
+        """
+        try:
+            self._take(collection, file)
+        except BackupError:
+            # Where it is the snapshot that is missing, the backup would lack a collection that is there.
+            if self._is_there(collection):
+                raise
+            file.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _take(self, collection: str, file: Path) -> None:
         made = self._json("POST", f"/collections/{quote(collection)}/snapshots?wait=true")
         where = f"/collections/{quote(collection)}/snapshots/{quote(made['name'])}"
         try:
@@ -51,6 +66,9 @@ class QdrantSnapshots:
             self._json("DELETE", f"{where}?wait=true")
         if made.get("checksum") not in (None, digest):
             raise BackupError(f"The snapshot of '{collection}' came damaged. Take the backup again.")
+
+    def _is_there(self, collection: str) -> bool:
+        return self._json("GET", f"/collections/{quote(collection)}", absent=_ABSENT) is not _ABSENT
 
     def put_back(self, collection: str, file: Path) -> None:
         """Make a collection of a snapshot; one of that name would be replaced."""
@@ -95,7 +113,8 @@ class QdrantSnapshots:
                         digest.update(piece)
                         out.write(piece)
                 finally:
-                    response.release_conn()
+                    # Unread, where the disk is full: nothing else may come over this connection.
+                    response.close()
                 out.flush()
                 os.fsync(out.fileno())
         except urllib3.exceptions.HTTPError as error:
