@@ -23,6 +23,7 @@ from redis import Redis
 from sightline.payload import FirstIndexed, Payload
 from sightline.queue.connection import connect_redis
 from sightline.queue.ledger import Ledger
+from sightline_local.stack import EMBEDDER_NICENESS
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,6 +31,10 @@ _ROOT = Path(__file__).resolve().parent.parent
 # set too: a profile begins with the one that is loaded.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+# Embedders of stacks run at this niceness: beside tests that run at none, those that wait for pictures would wait
+# for all others first.
+os.setpriority(os.PRIO_PROCESS, 0, EMBEDDER_NICENESS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

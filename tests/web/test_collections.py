@@ -49,6 +49,7 @@ def test_a_collection_is_chosen_with_the_keyboard(
 ) -> None:
     visit = opened()
     expect(visit.tiles).to_have_count(photos.count)
+    expect(choice(visit)).to_be_visible()  # It comes when the collections are known, after the pictures.
     for key in ("Tab", "Tab", "Tab"):
         visit.page.keyboard.press(key)
     expect(choice(visit)).to_be_focused()
