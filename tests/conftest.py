@@ -32,8 +32,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-# Embedders of stacks run at this niceness: beside tests that run at none, those that wait for pictures would wait
-# for all others first.
+# Embedders of stacks run at this niceness: beside tests that run at none, those that wait for pictures would
+# wait for all others first.
 os.setpriority(os.PRIO_PROCESS, 0, EMBEDDER_NICENESS)
 
 
