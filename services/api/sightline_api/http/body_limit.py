@@ -167,7 +167,6 @@ class _HeldBody(_StreamedBody):
             return await self._receive()
         # Counted from here: who may not call is refused before the body is asked for.
         self._stopwatch = self._stopwatch or Stopwatch(self._pace)
-        # What has come and no more: who announces much and sends it slowly would keep the others out.
         try:
             with anyio.fail_after(self._stopwatch.seconds_left(self._received)):
                 message = await self._receive()
@@ -175,6 +174,7 @@ class _HeldBody(_StreamedBody):
             raise _too_slow(self._received) from error
         self._whole = not message.get("more_body", False)
         data = message.get("body", b"")
+        # What has come and no more: who announces much and sends it slowly would keep the others out.
         self._take(self._received + len(data))
         self._count_values(data)
         return message

@@ -6,6 +6,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { live } from "../vendor/lit-html/directives/live.js";
+import { repeat } from "../vendor/lit-html/directives/repeat.js";
 import { choicesOf, treeOf, withChoice } from "../filters.js";
 import { count } from "../format.js";
 import { View } from "./view.js";
@@ -84,7 +85,9 @@ export class FilterPanel extends View {
     if (!shown.length) return nothing;
     return html`<fieldset>
       <legend>${legendOf(field)}</legend>
-      ${shown.map(
+      ${repeat(
+        shown,
+        (one) => one.value,
         (one) => html`<label class="value">
           <input type="checkbox" .checked=${live(chosen.includes(one.value))}
             @change=${() => this.#go(withChoice(choices, field, { any: toggled(chosen, one.value) }))} />
