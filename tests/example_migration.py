@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sightline.queue.migrations import Migration, MigrationState, new_id
+from sightline.queue.migration_records import Migration, MigrationState, new_id
 
 
 def example_migration(**changes: Any) -> Migration:

@@ -21,7 +21,7 @@ from sightline.index.versions import version_of
 from sightline.likeness import DuplicateKind
 from sightline.payload import INDEXED_FIELDS, FieldType
 from sightline.queue.jobs import Batch
-from sightline.queue.migrations import MigrationState
+from sightline.queue.migration_records import MigrationState
 from sightline.queue.sources import Item, SourceKind
 from sightline.queue.sync_state import FileState, SyncState, synced_folders
 from sightline.settings import Settings

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from sightline.errors import CollectionNotFound, FailureReason, Unavailable
 from sightline.index import CollectionSpec
 from sightline.index.versions import is_version, version_of
-from sightline.queue.migrations import Lost
+from sightline.queue.lost_points import Lost
 from sightline_api.gateway import Gateway
 from sightline_api.migrating.starting import as_it_stands
 
@@ -114,7 +114,7 @@ def test_one_that_failed_begins_anew_with_another_job_though_somebody_looks_at_i
     client: TestClient, gateway: Gateway, failed: dict[str, Any]
 ) -> None:
     here = f"/v1/migrations/{failed['id']}"
-    gateway.migrations.note_lost(failed["id"], {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")})
+    gateway.migrations.lost.note(failed["id"], {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")})
     app: Any = client.app
     index: Any = LookedAt(gateway.index, lambda: as_it_stands(gateway, gateway.migrations.get(failed["id"])))
     app.state.gateway = replace(gateway, index=index)
@@ -125,7 +125,7 @@ def test_one_that_failed_begins_anew_with_another_job_though_somebody_looks_at_i
     assert resumed["job"]["id"] != failed["job"]["id"]
     assert client.get(here).json()["state"] == "building"
     assert gateway.ledger.active() == [resumed["job"]["id"]]
-    assert gateway.migrations.lost_by_reason(failed["id"]) == {}
+    assert gateway.migrations.lost.by_reason(failed["id"]) == {}
 
 
 def test_one_that_cannot_be_resumed_gets_no_job(

@@ -17,7 +17,8 @@ from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import Batch, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import IndexBatch, PlanJob, Queue
-from sightline.queue.migrations import Migrations, MigrationState
+from sightline.queue.migration_records import MigrationState
+from sightline.queue.migrations import Migrations
 from sightline.queue.origin import Origin
 from sightline.queue.sources import Item, RecordedSource, SourceKind
 from sightline_embedder import reconciling

@@ -15,7 +15,8 @@ from sightline.index.server.engine import QdrantServer
 from sightline.index.server.index import ServerIndex
 from sightline.payload import indexed_fields
 from sightline.queue.ledger import Ledger
-from sightline.queue.migrations import Migration, Migrations, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
+from sightline.queue.migrations import Migrations
 
 pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
 S = MigrationState

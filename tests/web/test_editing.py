@@ -100,6 +100,7 @@ def test_a_deletion_is_sent_once_it_can_no_longer_be_undone(
     visit.open(f"/?collection={collection}")
     deleted = pictures(api, collection)["moon.png"]["id"]
     dialog = visit.open_picture("moon.png")
+    visit.stop_clock()
     visit.button("Delete", within=dialog).click()
     expect(visit.tile("moon.png")).to_have_count(0)
     assert visit.record.sent("DELETE", "/") == []
@@ -130,10 +131,13 @@ def test_a_picture_that_is_deleted_and_added_again_is_there_again(
     visit = opened()
     visit.page.clock.install()
     visit.open(f"/?collection={collection}")
-    visit.button("Delete", within=visit.open_picture("moon.png")).click()
+    dialog = visit.open_picture("moon.png")
+    visit.stop_clock()
+    visit.button("Delete", within=dialog).click()
     visit.button("Close", within=visit.picture).click()
     with visit.page.expect_request_finished(lambda request: request.method == "DELETE"):
         visit.page.clock.fast_forward(UNDO_MS + 100)
+    visit.page.clock.resume()
     await_gone(api, collection, "moon.png")
 
     dragged = drag(visit.page.locator("body"), [HandedFile.at(photos.folder / "moon.png")])
@@ -178,6 +182,7 @@ def test_undo_brings_the_last_deletion_back_and_says_so(
     visit.page.clock.install()
     visit.open(f"/?collection={collection}")
     visit.open_picture("moon.png")
+    visit.stop_clock()
     for _ in range(2):
         visit.page.keyboard.press("Delete")
     expect(visit.toast).to_contain_text("2 pictures will be deleted")

@@ -273,6 +273,7 @@ def test_what_another_tab_has_made_forbidden_is_said_and_not_done(
     visit.page.clock.install()
     visit.open("/?collection=hats")
     dialog = visit.open_picture("moon.png")
+    visit.stop_clock()
     visit.button("Delete", within=dialog).click()
     expect(visit.toast).to_contain_text("1 picture will be deleted")
     use(visit, make("read"))

@@ -114,6 +114,7 @@ def test_jobs_that_are_too_old_for_the_list_do_not_stand_still(early: Visit, ans
     await_streams(early, answers, 0, 1, 2)
     early.button("Jobs").click()
     expect(early.jobs.get_by_role("article")).to_have_count(5)
+    early.stop_clock()
     answers.make(*(job_of(number) for number in range(10, 10 + LISTED)), ended(job_of(4)))
 
     with early.page.expect_request("**/v1/jobs/job-04"):

@@ -135,9 +135,10 @@ def test_a_stream_that_is_refused_is_not_asked_for_in_a_loop(
 ) -> None:
     visit = opened("/web/icon.svg")
     visit.page.route("**/v1/jobs/*/events", lambda route: route.fulfill(status=503))
-    visit.page.clock.install()  # No timer ends by itself.
+    visit.page.clock.install()
     visit.open(f"/?collection={fill('moon.png')}")
     expect(visit.tiles).to_have_count(1)
+    visit.stop_clock()
     embedder = sightline.child("sightline_embedder")
     embedder.send_signal(signal.SIGSTOP)
     try:

@@ -9,7 +9,7 @@ import anyio.to_thread
 
 from sightline.errors import CollectionNotFound
 from sightline.index import VectorIndex
-from sightline.queue.migrations import Migration
+from sightline.queue.migration_records import Migration
 from sightline.queue.sync_state import forget_syncs
 from sightline_api.gateway import Gateway
 from sightline_api.http.problems import ApiError

@@ -17,7 +17,8 @@ from sightline.index import VectorIndex
 from sightline.queue.broker import send
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Message
-from sightline.queue.migrations import Migrations, MigrationState
+from sightline.queue.migration_records import MigrationState
+from sightline.queue.migrations import Migrations
 from sightline_embedder.recovery import live_messages, owed_messages
 
 _log = structlog.get_logger(__name__)

@@ -5,7 +5,8 @@ from contextlib import suppress
 from sightline.errors import CollectionNotFound, JobNotFound
 from sightline.index import VectorIndex
 from sightline.queue.ledger import Ledger
-from sightline.queue.migrations import Migration, Migrations, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
+from sightline.queue.migrations import Migrations
 
 
 def end_migration(migrations: Migrations, ledger: Ledger, index: VectorIndex, migration_id: str) -> bool:

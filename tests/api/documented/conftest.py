@@ -19,7 +19,7 @@ from sightline.portable.places import PortablePlaces
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, JobRequest
 from sightline.queue.keys import Key, Scope, digest_of
 from sightline.queue.ledger import Ledger
-from sightline.queue.migrations import Migration, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
 from sightline.queue.sources import Item, RecordedSource, SourceKind
 from sightline.settings import Quantization, Settings
 from sightline_api.app import create_app

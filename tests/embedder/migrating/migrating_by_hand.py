@@ -22,7 +22,8 @@ from sightline.queue.deletions import Deletions
 from sightline.queue.duplicates import Duplicates
 from sightline.queue.jobs import Batch, JobRequest
 from sightline.queue.ledger import Ledger
-from sightline.queue.migrations import Migration, Migrations, MigrationState, new_id
+from sightline.queue.migration_records import Migration, MigrationState, new_id
+from sightline.queue.migrations import Migrations
 from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import FolderSource, Item, MigrationSource, SourceKind
 from sightline.served import VersionsWritten

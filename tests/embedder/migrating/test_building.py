@@ -8,7 +8,7 @@ import pytest
 from migrating_by_hand import COLLECTION, Building, TwoModels, finish
 
 from sightline.errors import FailureReason
-from sightline.queue.migrations import MigrationState
+from sightline.queue.migration_records import MigrationState
 from sightline_embedder.migrating.carrying import differs
 
 
@@ -70,7 +70,7 @@ def test_without_an_original_the_thumbnail_is_encoded_and_without_that_nothing(b
         by_name["0000.png"]: None,
         by_name["0001.png"]: "thumbnail",
     }
-    lost = building.migrations.lost(migration.id, list(by_name.values()))
+    lost = building.migrations.lost.among(migration.id, list(by_name.values()))
     assert {point_id: one.reason for point_id, one in lost.items()} == {
         by_name["0002.png"]: FailureReason.NOT_FOUND
     }

@@ -11,7 +11,7 @@ from migrating_by_hand import COLLECTION, Building, TwoModels, finish
 from sightline.decoder import PictureDecoder
 from sightline.errors import FailureReason
 from sightline.index import CollectionSpec, Point
-from sightline.queue.migrations import MigrationState
+from sightline.queue.migration_records import MigrationState
 from sightline.served import ServedCollections
 from sightline.settings import Precision
 from sightline_embedder.batches import BatchFailed, BatchRunner
@@ -47,7 +47,7 @@ def test_a_vector_of_the_same_model_is_never_given_up_for_less(
     (held,) = one_model.index.scroll(migration.new, after=None, limit=2)
     assert np.array_equal(held.vector, vector)
     assert one_model.points(migration.new) == one_model.points(live)
-    assert one_model.migrations.lost_by_reason(migration.id) == {}
+    assert one_model.migrations.lost.by_reason(migration.id) == {}
 
 
 def test_with_the_precision_alone_pictures_are_encoded_again_from_their_originals(
@@ -101,7 +101,7 @@ def test_a_picture_that_fails_every_batch_is_lost_and_the_migration_ends(buildin
     migration, job_id = building.start(building.index.collection(COLLECTION).version)
     finish_by_messages(building, job_id)
     assert building.migrations.get(migration.id).state is MigrationState.READY
-    lost = building.migrations.lost(migration.id, list(building.points(migration.old)))
+    lost = building.migrations.lost.among(migration.id, list(building.points(migration.old)))
     assert lost.keys() == building.points(migration.old).keys()
     assert {(one.reason, "a defect" in one.detail) for one in lost.values()} == {
         (FailureReason.INTERNAL, True)

@@ -8,7 +8,7 @@ from migrating_by_hand import COLLECTION, Building, finish, run_batches
 
 from sightline.errors import Unavailable
 from sightline.queue.jobs import Batch, JobRequest
-from sightline.queue.migrations import MigrationState
+from sightline.queue.migration_records import MigrationState
 from sightline.queue.sources import FolderSource, Item, SourceKind
 from sightline_embedder.migrating.carrying import differs
 

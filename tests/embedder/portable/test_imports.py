@@ -22,7 +22,7 @@ from sightline.identity import source_key
 from sightline.index import CollectionSpec, Point
 from sightline.payload import INDEXED_FIELDS, FirstIndexed
 from sightline.queue.jobs import Job, JobState
-from sightline.queue.migrations import MigrationState
+from sightline.queue.migration_records import MigrationState
 from sightline.queue.sources import ExportTarget, PointsSource
 
 MakePoints = Callable[[int], list[Point]]

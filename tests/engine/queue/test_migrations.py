@@ -7,7 +7,9 @@ from example_migration import example_migration
 from redis import Redis
 
 from sightline.errors import FailureReason, MigrationNotFound, MigrationRefused
-from sightline.queue.migrations import Lost, Migration, Migrations, MigrationState
+from sightline.queue.lost_points import Lost
+from sightline.queue.migration_records import Migration, MigrationState
+from sightline.queue.migrations import Migrations
 from sightline.served import VersionsWritten
 
 S = MigrationState
@@ -110,13 +112,13 @@ def test_a_job_that_was_replaced_says_nothing_any_more(migrations: Migrations) -
 
 def test_one_that_begins_anew_has_its_new_job_at_once_and_nothing_lost(migrations: Migrations) -> None:
     failed = migrations.fail(migrations.set_job(migrations.start(migration()).id, "old"), "why")
-    migrations.note_lost(failed.id, {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")})
+    migrations.lost.note(failed.id, {"p": Lost(reason=FailureReason.NOT_FOUND, detail="gone")})
 
     begun = migrations.begin_anew(failed, "new")
 
     assert (begun.state, begun.job) == (S.BUILDING, "new")
     assert migrations.get(failed.id) == begun
-    assert migrations.lost(failed.id, ["p"]) == migrations.lost_by_reason(failed.id) == {}
+    assert migrations.lost.among(failed.id, ["p"]) == migrations.lost.by_reason(failed.id) == {}
     with pytest.raises(MigrationRefused):
         migrations.begin_anew(failed, "another")
 
@@ -147,12 +149,12 @@ def test_what_was_lost_is_noted_once_and_forgotten_with_the_migration(migrations
     gone, broken = (
         Lost(reason=reason, detail="why") for reason in (FailureReason.NOT_FOUND, FailureReason.INTERNAL)
     )
-    migrations.note_lost(held.id, {"p": gone, "q": gone})
-    migrations.note_lost(held.id, {"q": broken, "r": broken})
-    assert migrations.lost(held.id, ["r", "none", "q"]) == {"r": broken, "q": gone}
-    assert migrations.lost_by_reason(held.id) == {FailureReason.NOT_FOUND: 2, FailureReason.INTERNAL: 1}
+    migrations.lost.note(held.id, {"p": gone, "q": gone})
+    migrations.lost.note(held.id, {"q": broken, "r": broken})
+    assert migrations.lost.among(held.id, ["r", "none", "q"]) == {"r": broken, "q": gone}
+    assert migrations.lost.by_reason(held.id) == {FailureReason.NOT_FOUND: 2, FailureReason.INTERNAL: 1}
     migrations.move(held.id, S.FINISHED)
-    assert migrations.lost(held.id, ["p"]) == migrations.lost_by_reason(held.id) == {}
+    assert migrations.lost.among(held.id, ["p"]) == migrations.lost.by_reason(held.id) == {}
 
 
 def test_turns_are_taken_one_at_a_time(migrations: Migrations) -> None:

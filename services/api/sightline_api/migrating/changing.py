@@ -4,7 +4,7 @@ import anyio
 import anyio.to_thread
 
 from sightline.ending_migrations import end_migration
-from sightline.queue.migrations import Migration, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
 from sightline_api.gateway import Gateway
 
 END_WITHIN_S = 20.0

@@ -20,7 +20,7 @@ from sightline.errors import (
 )
 from sightline.index import ScoredPoint, SearchQuery
 from sightline.index.filters import Condition
-from sightline.queue.migrations import Migration
+from sightline.queue.migration_records import Migration
 from sightline.ranking_metrics import ndcg, recall
 from sightline.served import Served
 from sightline_api.gateway import Gateway
@@ -103,7 +103,7 @@ def report_of(gateway: Gateway, migration: Migration, judged: Sequence[Judged]) 
         points_old=gateway.index.count(migration.old),
         points_new=gateway.index.count(migration.new),
         from_thumbnails=from_thumbnails(gateway, migration),
-        lost=gateway.migrations.lost_by_reason(migration.id),
+        lost=gateway.migrations.lost.by_reason(migration.id),
         live_queries=_of_requests(gateway, versions, gateway.request_sample.of(migration.collection)),
         pictures=_of_pictures(gateway, versions),
         judged=_of_judged(gateway, versions, judged) if judged else None,

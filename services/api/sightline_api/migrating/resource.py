@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from sightline.errors import CollectionNotFound, FailureReason, JobNotFound
 from sightline.queue.jobs import Job
-from sightline.queue.migrations import Migration, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
 from sightline.settings import Precision, Quantization
 from sightline_api.gateway import Gateway
 from sightline_api.jobs.resource import JobResource
@@ -84,5 +84,5 @@ def _progress(gateway: Gateway, migration: Migration) -> MigrationProgress:
         points_old=old,
         points_new=new,
         from_thumbnails=thumbnails,
-        lost=gateway.migrations.lost_by_reason(migration.id),
+        lost=gateway.migrations.lost.by_reason(migration.id),
     )

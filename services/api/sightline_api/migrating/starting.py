@@ -15,7 +15,7 @@ from sightline.payload import indexed_fields
 from sightline.queue.broker import send
 from sightline.queue.jobs import Job, JobRequest
 from sightline.queue.messages import PlanJob
-from sightline.queue.migrations import Migration, MigrationState, check_may_follow, new_id
+from sightline.queue.migration_records import Migration, MigrationState, check_may_follow, new_id
 from sightline.queue.sources import MigrationSource
 from sightline.settings import Precision, Quantization
 from sightline_api.gateway import Gateway

@@ -8,7 +8,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Body, Path, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from sightline.queue.migrations import Migration, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
 from sightline.settings import CollectionName, Precision, Quantization
 from sightline_api.gateway import Gateway, GatewayDep
 from sightline_api.http.access import ADMIN, CallerDep

@@ -14,7 +14,9 @@ from sightline.encoder.registry import ModelRegistry
 from sightline.errors import BadPicture, CollectionNotFound
 from sightline.index import Point, StoredPoint, VectorIndex
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job
-from sightline.queue.migrations import Lost, Migration, Migrations, MigrationState
+from sightline.queue.lost_points import Lost
+from sightline.queue.migration_records import Migration, MigrationState
+from sightline.queue.migrations import Migrations
 from sightline.queue.sources import Item, MigrationSource
 from sightline_embedder.embedding import EmbeddingModel
 from sightline_embedder.migrating.carrying import carried, settle
@@ -77,7 +79,7 @@ class MigrationBatches:
             settle(self._index, migration.old, migration.new, ids)
             return BatchOutcome(indexed=len(live), unchanged=len(ids) - len(live))
         lost = {one.item.point_id: Lost(reason=one.reason, detail=one.detail) for one in failed.failures}
-        self._migrations.note_lost(migration.id, {key: one for key, one in lost.items() if key is not None})
+        self._migrations.lost.note(migration.id, {key: one for key, one in lost.items() if key is not None})
         return failed
 
     def _unless_over(
@@ -112,7 +114,7 @@ class MigrationBatches:
             self._index.insert(migration.new, [_copied(point) for point in other if point.id in lost])
             lost = {}
         settle(self._index, migration.old, migration.new, ids)
-        self._migrations.note_lost(migration.id, lost)
+        self._migrations.lost.note(migration.id, lost)
         done = len(live) - len(lost)
         failures = tuple(_failure(items[point_id], one) for point_id, one in lost.items())
         return BatchOutcome(indexed=done, unchanged=len(ids) - len(live), failures=failures)

@@ -24,7 +24,8 @@ from typing import Self
 
 from sightline.index import StoredPoint, VectorIndex
 from sightline.queue.jobs import Job
-from sightline.queue.migrations import Migration, Migrations, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
+from sightline.queue.migrations import Migrations
 from sightline.queue.sources import MigrationSource, PictureRef, SourceKind
 from sightline_embedder.migrating.carrying import differs, settle
 from sightline_embedder.steps import Step
@@ -110,7 +111,7 @@ class MigrationPlan:
         for points, following in self._pages(migration.old, place.position, _COMPARED_AT_ONCE):
             held = self._index.retrieve(migration.new, [point.id for point in points])
             absent = [point for point in points if point.id not in held]
-            lost = self._migrations.lost(migration.id, [point.id for point in absent])
+            lost = self._migrations.lost.among(migration.id, [point.id for point in absent])
             missing = [point for point in absent if point.id not in lost]
             unlike = [one for one in points if one.id in held and differs(one.payload, held[one.id].payload)]
             # Somebody may have been between two writes, and is done.

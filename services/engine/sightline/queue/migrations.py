@@ -4,22 +4,19 @@ Every change of state looks at the state it starts from, at that moment, so that
 different things one is told that it is too late.
 """
 
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from enum import StrEnum
-from itertools import chain
 from typing import cast
 
-from pydantic import BaseModel, ConfigDict
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import LockError
 
-from sightline.errors import FailureReason, MigrationNotFound, MigrationRefused
+from sightline.errors import MigrationNotFound, MigrationRefused
 from sightline.queue.connection import redis_errors
-from sightline.settings import Precision, Quantization
+from sightline.queue.lost_points import LostPoints
+from sightline.queue.migration_records import Migration, MigrationState, check_may_follow, refused, times
 
 _SERVICE = "the record of migrations"
 _MIGRATIONS = "sightline:migrations"
@@ -28,123 +25,9 @@ _ACTIVE_RECORD = """
 local id = redis.call('HGET', KEYS[2], ARGV[1])
 return id and redis.call('HGET', KEYS[1], id)
 """
-_NOTE_LOST = """
--- ARGV: of each point its id, the record and the reason
-for i = 1, #ARGV, 3 do
-  if redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[i + 1]) == 1 then
-    redis.call('HINCRBY', KEYS[2], ARGV[i + 2], 1)
-  end
-end
-"""
+_TAKES_A_JOB = (MigrationState.BUILDING, MigrationState.PAUSED)
 _TURN_S = 60.0
 """Longer than a switch takes; who dies meanwhile holds others up for so long."""
-
-
-class MigrationState(StrEnum):
-    """The life of a migration; the last two are final."""
-
-    BUILDING = "building"
-    PAUSED = "paused"
-    FAILED = "failed"
-    READY = "ready"
-    SWITCHED = "switched"
-    ROLLED_BACK = "rolled_back"
-    FINISHING = "finishing"
-    ABORTING = "aborting"
-    FINISHED = "finished"
-    ABORTED = "aborted"
-
-    @property
-    def final(self) -> bool:
-        """Whether it is over, and one of the versions gone."""
-        return self in (MigrationState.FINISHED, MigrationState.ABORTED)
-
-
-_FROM: Mapping[MigrationState, frozenset[MigrationState]] = {
-    MigrationState.PAUSED: frozenset({MigrationState.BUILDING}),
-    MigrationState.BUILDING: frozenset({MigrationState.PAUSED, MigrationState.FAILED}),
-    MigrationState.FAILED: frozenset({MigrationState.BUILDING}),
-    MigrationState.READY: frozenset({MigrationState.BUILDING, MigrationState.READY}),
-    MigrationState.SWITCHED: frozenset(
-        {MigrationState.READY, MigrationState.ROLLED_BACK, MigrationState.SWITCHED}
-    ),
-    MigrationState.ROLLED_BACK: frozenset({MigrationState.SWITCHED, MigrationState.ROLLED_BACK}),
-    MigrationState.FINISHING: frozenset({MigrationState.SWITCHED, MigrationState.FINISHING}),
-    MigrationState.FINISHED: frozenset({MigrationState.FINISHING}),
-    MigrationState.ABORTING: frozenset(
-        {
-            MigrationState.BUILDING,
-            MigrationState.PAUSED,
-            MigrationState.FAILED,
-            MigrationState.READY,
-            MigrationState.ROLLED_BACK,
-            MigrationState.ABORTING,
-        }
-    ),
-    MigrationState.ABORTED: frozenset({MigrationState.ABORTING}),
-}
-"""The states that each state may follow. A step that a crash cut short may be taken again."""
-
-
-class Migration(BaseModel):
-    """A migration. `old` and `new` are versions of the collection; `model` is a folder of the models' folder.
-
-    `space` and `dimension` are those of the new version's vectors; None of `precision` and `quantization`
-    means as the settings say. `job` is the job that fills the new version.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    collection: str
-    old: str
-    new: str
-    model: str
-    old_space: str
-    space: str
-    dimension: int
-    precision: Precision | None
-    quantization: Quantization | None
-    old_precision: Precision | None
-    state: MigrationState
-    job: str | None = None
-    created_at: datetime
-    ready_at: datetime | None = None
-    switched_at: datetime | None = None
-    ended_at: datetime | None = None
-    detail: str | None = None
-    """Why it failed, or ended so."""
-
-    @property
-    def live(self) -> str:
-        """The version that the collection stands for."""
-        return self.new if self.state in _SERVES_NEW else self.old
-
-    @property
-    def same_space(self) -> bool:
-        """Whether vectors of both versions may be compared: the model stays, in another form at most."""
-        return self.old_space == self.space
-
-    @property
-    def twin(self) -> str | None:
-        """The version that is written to beside the live one; None when one of them is on its way out."""
-        if self.state in _ON_ITS_WAY_OUT or self.state.final:
-            return None
-        return self.old if self.live == self.new else self.new
-
-
-_SERVES_NEW = (MigrationState.SWITCHED, MigrationState.FINISHING, MigrationState.FINISHED)
-_ON_ITS_WAY_OUT = (MigrationState.FINISHING, MigrationState.ABORTING)
-_TAKES_A_JOB = (MigrationState.BUILDING, MigrationState.PAUSED)
-
-
-class Lost(BaseModel):
-    """Why a picture could not be encoded for the new version."""
-
-    model_config = ConfigDict(frozen=True)
-
-    reason: FailureReason
-    detail: str
 
 
 class Migrations:
@@ -153,7 +36,7 @@ class Migrations:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._active_record = redis.register_script(_ACTIVE_RECORD)
-        self._note_lost = redis.register_script(_NOTE_LOST)
+        self.lost = LostPoints(redis)
 
     def start(self, migration: Migration) -> Migration:
         """Record a new migration; raises MigrationRefused while there is another of the collection."""
@@ -213,13 +96,13 @@ class Migrations:
             held = _held(pipe, migration_id)
             check_may_follow(held, to)
             if job not in (None, held.job):
-                raise _refused(held, to)
-            moved = held.model_copy(update={"state": to, "detail": detail, **_times(held, to)})
+                raise refused(held, to)
+            moved = held.model_copy(update={"state": to, "detail": detail, **times(held, to)})
             pipe.multi()
             pipe.hset(_MIGRATIONS, migration_id, moved.model_dump_json())
             if to.final:
                 pipe.hdel(_ACTIVE, held.collection)
-                pipe.delete(*_lost_keys(migration_id))
+                self.lost.forget(pipe, migration_id)
             return moved
 
         return self._transaction(change)
@@ -236,12 +119,12 @@ class Migrations:
             held = _held(pipe, seen.id)
             check_may_follow(held, MigrationState.BUILDING)
             if held.job != seen.job:
-                raise _refused(held, MigrationState.BUILDING)
+                raise refused(held, MigrationState.BUILDING)
             building = {"state": MigrationState.BUILDING, "job": job_id, "detail": None}
             begun = held.model_copy(update=building)
             pipe.multi()
             pipe.hset(_MIGRATIONS, seen.id, begun.model_dump_json())
-            pipe.delete(*_lost_keys(seen.id))
+            self.lost.forget(pipe, seen.id)
             return begun
 
         return self._transaction(change)
@@ -276,7 +159,7 @@ class Migrations:
             pipe.multi()
             pipe.hset(_MIGRATIONS, migration_id, ended.model_dump_json())
             pipe.hdel(_ACTIVE, held.collection)
-            pipe.delete(*_lost_keys(migration_id))
+            self.lost.forget(pipe, migration_id)
             return ended
 
         self._transaction(change)
@@ -319,30 +202,6 @@ class Migrations:
             with redis_errors(_SERVICE), suppress(LockError):
                 lock.release()
 
-    def note_lost(self, migration_id: str, lost: Mapping[str, Lost]) -> None:
-        """Note points that could not be encoded; of one that is noted already the first reason stays."""
-        if lost:
-            noted = [(point_id, one.model_dump_json(), one.reason.value) for point_id, one in lost.items()]
-            with redis_errors(_SERVICE):
-                self._note_lost(keys=_lost_keys(migration_id), args=list(chain.from_iterable(noted)))
-
-    def lost(self, migration_id: str, point_ids: Sequence[str]) -> Mapping[str, Lost]:
-        """Those of some points that could not be encoded, by id, and why."""
-        if not point_ids:
-            return {}
-        records_key, _ = _lost_keys(migration_id)
-        with redis_errors(_SERVICE):
-            records = cast(list[str | None], self._redis.hmget(records_key, list(point_ids)))
-        found = zip(point_ids, records, strict=True)
-        return {point_id: Lost.model_validate_json(record) for point_id, record in found if record}
-
-    def lost_by_reason(self, migration_id: str) -> dict[FailureReason, int]:
-        """How many points could not be encoded, by reason."""
-        _, counts_key = _lost_keys(migration_id)
-        with redis_errors(_SERVICE):
-            counts = cast(dict[str, str], self._redis.hgetall(counts_key))
-        return {FailureReason(reason): int(count) for reason, count in counts.items()}
-
     def _transaction(self, change: Callable[[Pipeline], Migration]) -> Migration:
         with redis_errors(_SERVICE):
             # Annotated for callables whose values are not asked for.
@@ -352,50 +211,8 @@ class Migrations:
             )
 
 
-def new_id() -> str:
-    """An id for a migration, which names its version of the collection too."""
-    return secrets.token_hex(6)
-
-
-def check_may_follow(held: Migration, to: MigrationState) -> None:
-    """Raise MigrationRefused where a state cannot follow the one that a migration is in."""
-    if held.state not in _FROM[to]:
-        raise _refused(held, to)
-
-
 def _held(pipe: Pipeline, migration_id: str) -> Migration:
     record = cast(str | None, pipe.hget(_MIGRATIONS, migration_id))
     if record is None:
         raise MigrationNotFound(migration_id)
     return Migration.model_validate_json(record)
-
-
-def _times(held: Migration, to: MigrationState) -> dict[str, datetime]:
-    now = datetime.now(UTC)
-    if to is MigrationState.READY:
-        return {"ready_at": now}
-    if to is MigrationState.SWITCHED and held.state is not MigrationState.SWITCHED:
-        return {"switched_at": now}
-    return {"ended_at": now} if to.final else {}
-
-
-def _lost_keys(migration_id: str) -> tuple[str, str]:
-    """Where the points are that could not be encoded, and how many they are by reason."""
-    key = f"sightline:migration:{migration_id}:lost"
-    return key, f"{key}:reasons"
-
-
-_NEEDED = {
-    MigrationState.PAUSED: "only one that is building can be paused",
-    MigrationState.BUILDING: "only one that is paused or has failed can be resumed",
-    MigrationState.SWITCHED: "only one that is ready, or was rolled back, can be switched to",
-    MigrationState.ROLLED_BACK: "only one that was switched to can be rolled back",
-    MigrationState.ABORTING: "one that was switched to is rolled back first",
-    MigrationState.FINISHING: "only one that was switched to can be finished",
-}
-
-
-def _refused(held: Migration, to: MigrationState) -> MigrationRefused:
-    needed = _NEEDED.get(to, "nobody waits for that any more")
-    code = "migration_not_ready" if to is MigrationState.SWITCHED else "migration_state"
-    return MigrationRefused(code, f"Migration {held.id} is {held.state.replace('_', ' ')}: {needed}.")
