@@ -93,6 +93,7 @@ def _with_copies(points: Sequence[Point], chance: np.random.Generator) -> list[P
             vector = (moved / np.linalg.norm(moved)).astype(np.float32)
         looks = {"perceptual_hash": np.packbits(bits).tobytes().hex()}
         payload = point.payload.model_copy(update=looks)
+        assert payload.sha256 is not None
         made.append(replace(point, id=point_id(payload.sha256), vector=vector, payload=payload))
     return made
 

@@ -154,10 +154,10 @@ class Load:
         """Make a key, search with it, and revoke it: from then on it opens nothing."""
         terms = {"name": f"soak {chance.randrange(1000)}", "scope": "read", "rate_limit": "600/minute"}
         made = api.post("/v1/keys", json=terms).raise_for_status().json()
-        asked = {"params": {"q": "a cat", "limit": 5}, "headers": having(made["key"])}
-        api.get("/v1/search", **asked)
+        params, headers = {"q": "a cat"}, having(made["key"])
+        api.get("/v1/search", params=params, headers=headers)
         api.delete(f"/v1/keys/{made['id']}")
-        api.get("/v1/search", **asked, extensions={"revoked": True})
+        api.get("/v1/search", params=params, headers=headers, extensions={"revoked": True})
 
 
 def having(key: str) -> dict[str, str]:

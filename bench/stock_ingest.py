@@ -77,7 +77,7 @@ class StockLoop:
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
-        answer = self.process.stdout.readline()
+        answer: str = self.process.stdout.readline()
         if not answer:
             raise RuntimeError("The stock loop ended; run `python -m bench.stock_ingest MODEL` to see why.")
         return answer.strip()

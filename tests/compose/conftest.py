@@ -11,12 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
+import compose_backends as backends
 import httpx
 import pytest
 from PIL import Image
@@ -25,20 +24,6 @@ from sentinel_crew import Crew, running_crew
 API_KEY = "the-key-of-this-deployment"
 WITHIN_S = 90.0
 """Longer than anything here takes on a busy machine."""
-
-
-def _sibling(name: str) -> ModuleType:
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-backends = _sibling("compose_backends")
-Process = backends.Process
 
 
 @dataclass
@@ -173,23 +158,11 @@ class Deployment:
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
         }
-        return Process(
+        return backends.Process(
             [sys.executable, "-m", module],
             environment | self.environment | (more or {}),
             self.folder / f"{name}.log",
         )
-
-
-@pytest.fixture(scope="session")
-def start_double() -> Callable[[Path, ExitStack], Any]:
-    """`start_double(folder, stack)`: a double that ends with the stack, not started yet."""
-    return backends.double_process  # type: ignore[no-any-return]
-
-
-@pytest.fixture(scope="session", name="backends")
-def backends_module() -> ModuleType:
-    """What makes Redis and the double as processes."""
-    return backends
 
 
 @pytest.fixture(scope="session")

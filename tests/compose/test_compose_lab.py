@@ -4,36 +4,26 @@ Needs a Docker Engine and takes minutes: `make test-compose` runs it. Where no i
 override docker-compose.lab.yml puts a double in the place of Qdrant; the model is `starter`.
 """
 
-import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from compose_deployment import CLUSTER, ROOT, Deployment, docker
 from PIL import Image
+from served_wheels import served_wheels
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ("api", "embedder", "embedder-gpu", "model", "qdrant")
 SERVERS = ("api", "embedder", "redis", "qdrant")
 MAX_API_IMAGE_BYTES = 700_000_000
-HEALTHY_S = 300
-ONE_SERVER = "docker-compose.yml:tests/compose/docker-compose.lab.yml"
-CLUSTER = f"{ONE_SERVER}:deploy/cluster/docker-compose.yml:tests/compose/docker-compose.cluster-lab.yml"
-WHEELS_PORT = 18951
-"""The same each time, or the engine would build everything anew."""
 
 
 def _why_not() -> str | None:
@@ -50,96 +40,6 @@ def _why_not() -> str | None:
 pytestmark = pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
 
 
-class Deployment:
-    """A compose project of its own, with fresh secrets and a folder of pictures."""
-
-    def __init__(self, work: Path, pip_options: str) -> None:
-        self.photos = work / "photos"
-        self.photos.mkdir()
-        env_file = work / "env"
-        subprocess.run(["sh", "scripts/make-env", str(env_file)], cwd=ROOT, check=True, capture_output=True)
-        self.secrets = dict(
-            line.split("=") for line in env_file.read_text().splitlines() if "=" in line[1:30]
-        )
-        self.port = _free_port()
-        self._environment = {
-            **os.environ,
-            "COMPOSE_PROJECT_NAME": "sightline-test",
-            "COMPOSE_FILE": ONE_SERVER,
-            "COMPOSE_ENV_FILES": str(env_file),
-            "SIGHTLINE_PORT": str(self.port),
-            "PHOTOS": str(self.photos),
-            "PIP_OPTIONS": pip_options,
-        }
-        key = {"Authorization": f"Bearer {self.secrets['SIGHTLINE_API_KEY']}"}
-        self.api = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", headers=key, timeout=30)
-
-    def use(self, files: str) -> None:
-        """Speak of the services of other files from now on."""
-        self._environment["COMPOSE_FILE"] = files
-
-    def compose(self, *arguments: str, check: bool = True, within_s: float = 900) -> str:
-        """Run `docker compose` and give its output."""
-        ended = subprocess.run(
-            ["docker", "compose", *arguments],
-            cwd=ROOT,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=within_s,
-            check=False,
-        )
-        assert not check or ended.returncode == 0, f"{arguments}:\n{ended.stdout}\n{ended.stderr}"
-        return ended.stdout + ended.stderr
-
-    def up(self, *arguments: str) -> None:
-        """`docker compose up`, until everything is healthy; shows the logs when it does not come to that."""
-        ended = self.compose("up", "-d", "--wait", "--wait-timeout", str(HEALTHY_S), *arguments, check=False)
-        states = [one["Health"] for one in self.containers() if one["Service"] != "model"]
-        if set(states) != {"healthy"}:
-            raise AssertionError(ended + self.compose("logs", "--tail", "40"))
-
-    def containers(self) -> list[dict[str, Any]]:
-        """What `docker compose ps` says of each container."""
-        lines = self.compose("ps", "--all", "--format", "json").splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
-
-    def inspect(self, service: str) -> list[dict[str, Any]]:
-        """What the engine says of each container of a service."""
-        names = [one["Name"] for one in self.containers() if one["Service"] == service]
-        said: list[dict[str, Any]] = json.loads(_docker("inspect", *names))
-        return said
-
-    def points(self) -> int:
-        """How many pictures the index holds."""
-        return sum(one["points"] for one in self.api.get("/v1/stats").json()["collections"])
-
-    def ingest(self, folder: str) -> str:
-        """Start a job on a folder below the photos; its id."""
-        source = {"kind": "folder", "path": f"/photos/{folder}"}
-        answer = self.api.post("/v1/ingest", json={"source": source})
-        assert answer.status_code == 202, answer.text
-        job_id: str = answer.json()["id"]
-        return job_id
-
-    def job(self, job_id: str) -> dict[str, Any]:
-        """The job's record."""
-        answer = self.api.get(f"/v1/jobs/{job_id}")
-        assert answer.status_code == 200, answer.text
-        job: dict[str, Any] = answer.json()
-        return job
-
-    def ended_job(self, job_id: str, within_s: float) -> dict[str, Any]:
-        """The job once it has ended."""
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline:
-            job = self.job(job_id)
-            if job["finished_at"]:
-                return job
-            time.sleep(0.5)
-        raise AssertionError(f"{job}\n{self.compose('logs', '--tail', '60', 'embedder', 'api')}")
-
-
 @pytest.fixture(scope="module")
 def deployment() -> Iterator[Deployment]:
     """A deployment whose images are built; taken down with its volumes at the end."""
@@ -147,9 +47,7 @@ def deployment() -> Iterator[Deployment]:
         # Not pytest's folder: containers run as another user, who must be able to read the pictures.
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-compose-")))
         work.chmod(0o755)
-        deployment = Deployment(
-            work, " ".join(_served(stack, *one) for one in enumerate(_pip_folders(), WHEELS_PORT))
-        )
+        deployment = Deployment(work, stack.enter_context(served_wheels()))
         stack.callback(deployment.api.close)
         stack.callback(
             deployment.compose, "--profile", "gpu", "down", "--volumes", "--timeout", "5", check=False
@@ -187,7 +85,7 @@ def test_files_are_clean_and_secrets_are_required(deployment: Deployment) -> Non
 
 def test_images_are_small_and_only_the_builders_hold_torch(deployment: Deployment) -> None:
     sizes = {
-        name: int(_docker("image", "inspect", f"sightline-{name}", "-f", "{{.Size}}")) for name in IMAGES[:4]
+        name: int(docker("image", "inspect", f"sightline-{name}", "-f", "{{.Size}}")) for name in IMAGES[:4]
     }
     sys.stderr.write(f"\nimage sizes, MB: { {name: size // 1_000_000 for name, size in sizes.items()} }\n")
     assert sizes["api"] < MAX_API_IMAGE_BYTES
@@ -350,7 +248,7 @@ def test_an_api_and_nodes_may_go_while_searches_go_on(cluster: Deployment) -> No
     statuses: list[int] = []
     for number in range(60):
         if number == 20:
-            _docker("kill", names[0])
+            docker("kill", names[0])
         if number == 40:
             cluster.compose("kill", "qdrant-2", "qdrant-3")
         with suppress(httpx.TransportError):
@@ -376,43 +274,3 @@ def _draw(folder: Path, numbers: range) -> None:
     folder.mkdir()
     for number in numbers:
         (folder / f"{number}.jpg").write_bytes(_picture(number))
-
-
-def _pip_folders() -> list[Path]:
-    """Folders that pip on this machine finds wheels in, which a build cannot see."""
-    listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
-    )
-    # Both of pip's own files and of its environment, as `global.find-links='/wheels'`.
-    found = {
-        Path(folder)
-        for line in listed.stdout.splitlines()
-        if line.partition("=")[0].endswith(".find-links")
-        for folder in line.partition("=")[2].strip("'").split()
-    }
-    return sorted(folder for folder in found if folder.is_dir())
-
-
-def _served(stack: ExitStack, port: int, folder: Path) -> str:
-    """The pip option for a folder that is served to builds for as long as `stack` is open."""
-
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(Quiet, directory=str(folder)))
-    stack.callback(server.server_close)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    stack.callback(server.shutdown)
-    return f"--find-links http://127.0.0.1:{port}/"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def _docker(*arguments: str) -> str:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True).stdout

@@ -7,15 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
+from compose_backends import double_process
 
 NAME = "/collections/images"
 POINT = {"id": "00000000-0000-4000-8000-000000000001", "vector": [0.6, 0.8], "payload": {"n": 1}}
 
 
 @pytest.fixture
-def double(tmp_path: Path, start_double: Any) -> Iterator[Any]:
+def double(tmp_path: Path) -> Iterator[Any]:
     with ExitStack() as stack:
-        double = start_double(tmp_path, stack)
+        double = double_process(tmp_path, stack)
         double.start()
         double.calls()
         double.control.headers["api-key"] = double.key

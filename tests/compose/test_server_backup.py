@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import compose_backends as backends
 import numpy as np
 import pytest
 from redis.exceptions import RedisError
@@ -73,7 +74,7 @@ class Servers:
 
 
 @pytest.fixture
-def servers(tmp_path: Path, backends: Any) -> Iterator[list[Servers]]:
+def servers(tmp_path: Path) -> Iterator[list[Servers]]:
     """Two of them, the second one empty."""
     with ExitStack() as stack:
         made = []

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import compose_backends as backends
 import httpx
 import psutil
+import running_stack
 
 WITHIN_S = 240.0
 _COMMON = {
@@ -120,7 +121,6 @@ class Lab:
 @contextmanager
 def edge_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[Lab]:
     """The embedded stack, and a second gateway beside its own."""
-    running_stack, backends = _module("running_stack"), _module("compose_backends")
     environment = {**_COMMON, "SIGHTLINE_MODELS_DIR": str(models)}
     data = folder / "data"
     with ExitStack() as stack:
@@ -131,7 +131,7 @@ def edge_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[La
             for name, value in up.child("sightline_api").environ().items()
             if name.startswith(("SIGHTLINE_", "OMP_", "OPENBLAS_"))
         }
-        second = _gateway(folder, backends, inherited, port, stack)
+        second = _gateway(folder, inherited, port)
         stack.callback(second.end)
 
         def stored() -> set[str]:
@@ -157,7 +157,6 @@ def edge_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[La
 @contextmanager
 def server_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[Lab]:
     """Two gateways, an embedder, Redis and the double of a Qdrant server, over TCP."""
-    backends = _module("compose_backends")
     with ExitStack() as stack:
         redis, qdrant = backends.open_backends(folder, stack)
         redis.start()
@@ -176,7 +175,7 @@ def server_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[
             [sys.executable, "-m", "sightline_embedder"], environment, folder / "embedder.log"
         )
         ports = [backends.free_port(), backends.free_port()]
-        gateways = [_gateway(folder, backends, environment, port, stack) for port in ports]
+        gateways = [_gateway(folder, environment, port) for port in ports]
         for process in (embedder, *gateways):
             process.start()
             stack.callback(process.end)
@@ -205,9 +204,7 @@ def server_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[
         yield lab
 
 
-def _gateway(
-    folder: Path, backends: ModuleType, environment: Mapping[str, str], port: int, stack: ExitStack
-) -> Any:
+def _gateway(folder: Path, environment: Mapping[str, str], port: int) -> backends.Process:
     gateway = backends.Process(
         [sys.executable, "-m", "sightline_api"],
         {**environment, "SIGHTLINE_PORT": str(port)},
@@ -230,10 +227,6 @@ def _kill(stack: Any, module: str) -> None:
         return None
 
     until(child, f"{module} runs").send_signal(signal.SIGKILL)
-
-
-def _module(name: str) -> ModuleType:
-    return __import__(name)
 
 
 def models_folder(folder: Path, artifacts: Mapping[str, Path]) -> Path:
