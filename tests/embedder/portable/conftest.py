@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from celery import Celery
+from importing_by_hand import POINTS
 from redis import Redis
 from running_index import running_index
 
@@ -20,15 +21,15 @@ from sightline.identity import point_id, source_key
 from sightline.index import Point
 from sightline.index.edge.client import EdgeClient
 from sightline.media import FolderMediaStore
-from sightline.payload import FirstIndexed, GeoPoint, Payload, Source
+from sightline.payload import INDEXED_FIELDS, FirstIndexed, GeoPoint, Payload, Source
 from sightline.portable.places import PortablePlaces
 from sightline.queue.deletions import Deletions
 from sightline.queue.duplicates import Duplicates
-from sightline.queue.jobs import Failure, Job, JobRequest
+from sightline.queue.jobs import Failure, Job, JobRequest, JobState
 from sightline.queue.ledger import Ledger
 from sightline.queue.migrations import Migrations
 from sightline.queue.planning import PlanningLeases
-from sightline.queue.sources import JobSource
+from sightline.queue.sources import ExportTarget, JobSource
 from sightline.served import VersionsWritten
 from sightline.settings import Settings
 from sightline.writing import PointWriter
@@ -248,3 +249,12 @@ def make_points(encoder: Encoder) -> Callable[[int], list[Point]]:
         return made
 
     return make
+
+
+@pytest.fixture
+def export(desk: Any, make_points: Callable[[int], list[Point]]) -> Path:
+    """The folder of an export of 12 points."""
+    desk.fill("here", make_points(POINTS), INDEXED_FIELDS)
+    job = desk.run("here", ExportTarget(path=str(desk.root / "out")))
+    assert job.state is JobState.SUCCEEDED
+    return desk.root / "out"  # type: ignore[no-any-return]

@@ -1,45 +1,24 @@
 """Imports of what anybody may have made: what is unfit is left out with its reason, the rest comes in."""
 
-import hashlib
 import json
-import os
-import random
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow
 import pyarrow.parquet
-import pytest
-from example_migration import example_migration
+from importing_by_hand import POINTS, code, imported, renewed
 
 from sightline.errors import FailureReason
 from sightline.identity import source_key
-from sightline.index import CollectionSpec, Point
-from sightline.payload import INDEXED_FIELDS, FirstIndexed
-from sightline.queue.jobs import Job, JobState
-from sightline.queue.migration_records import MigrationState
-from sightline.queue.sources import ExportTarget, PointsSource
+from sightline.index import Point
+from sightline.payload import INDEXED_FIELDS
+from sightline.queue.jobs import JobState
+from sightline.queue.sources import ExportTarget
 
 MakePoints = Callable[[int], list[Point]]
-POINTS = 12
-
-
-class Died(BaseException):
-    """What a kill is to whoever is killed."""
-
-
-@pytest.fixture
-def export(desk: Any, make_points: MakePoints) -> Path:
-    """The folder of an export of 12 points."""
-    desk.fill("here", make_points(POINTS), INDEXED_FIELDS)
-    job = desk.run("here", ExportTarget(path=str(desk.root / "out")))
-    assert job.state is JobState.SUCCEEDED
-    return desk.root / "out"  # type: ignore[no-any-return]
 
 
 def rewritten(folder: Path, change: Callable[[list[dict[str, Any]]], Any]) -> None:
@@ -50,19 +29,6 @@ def rewritten(folder: Path, change: Callable[[list[dict[str, Any]]], Any]) -> No
     change(rows)
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, table.schema), file)
     renewed(folder)
-
-
-def renewed(folder: Path, **changes: Any) -> None:
-    """Have the manifest say what the files are now."""
-    manifest = json.loads((folder / "export.json").read_text())
-    for about in manifest["files"]:
-        data = (folder / about["name"]).read_bytes()
-        about |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    (folder / "export.json").write_text(json.dumps(manifest | changes))
-
-
-def imported(desk: Any, folder: Path) -> Job:
-    return desk.run("there", PointsSource(path=str(folder)))  # type: ignore[no-any-return]
 
 
 def other_sources(row: dict[str, Any], **source: Any) -> None:
@@ -162,22 +128,6 @@ def test_two_rows_of_one_picture_are_one(desk: Any, export: Path) -> None:
     assert "second" not in {tag for point in desk.points("there").values() for tag in point.payload.tags}
 
 
-def test_what_is_deleted_meanwhile_stays_deleted(desk: Any, export: Path) -> None:
-    gone = sorted(desk.points("here"))[:2]
-    job = desk.start("there", PointsSource(path=str(export)))
-    desk.deletions.record("there", gone)
-    desk.planner().plan(job.id)
-    ended = desk.ledger.job(job.id)
-    assert (ended.counts.indexed, ended.counts.canceled) == (POINTS - 2, 2)
-    assert not set(gone) & desk.points("there").keys()
-
-
-def code(job: Job) -> str:
-    assert job.state is JobState.FAILED
-    assert job.error is not None
-    return job.error.code
-
-
 def test_an_export_of_another_model_is_refused(desk: Any, export: Path) -> None:
     for changes in ({"space": "clip-ViT-B-32@0123456789abcdef"}, {"dimension": 512}):
         folder = export.with_name(f"other-{next(iter(changes))}")
@@ -185,195 +135,3 @@ def test_an_export_of_another_model_is_refused(desk: Any, export: Path) -> None:
         renewed(folder, **changes)
         assert code(imported(desk, folder)) == "space_mismatch"
     assert [info.name for info in desk.index.collections()] == ["here"]
-
-
-def test_files_that_were_sent_long_ago_serve_an_import_to_its_end(desk: Any, export: Path) -> None:
-    ours, other = (desk.places.upload(digit * 32) for digit in "ab")
-    for folder in (ours, other):
-        shutil.copytree(export, folder)
-        os.utime(folder, (0, 0))
-
-    job = desk.run("there", PointsSource(upload=ours.name))
-
-    assert (job.state, job.counts.indexed) == (JobState.SUCCEEDED, POINTS)
-    assert [folder.exists() for folder in (ours, other)] == [False, False]
-
-
-class DyingAtTheEnd:
-    """A ledger of somebody who dies before, or after, the record that all files were read."""
-
-    def __init__(self, ledger: Any, *, after: bool) -> None:
-        self._ledger, self._after = ledger, after
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ledger, name)
-
-    def plan_batch(self, job_id: str, batch: Any, cursor: str, **options: Any) -> bool:
-        if cursor == "done" and not self._after:
-            raise Died
-        done = self._ledger.plan_batch(job_id, batch, cursor, **options)
-        if cursor == "done":
-            raise Died
-        return bool(done)
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_an_import_of_sent_files_succeeds_though_its_planner_dies_at_the_end(
-    desk: Any, export: Path, after: bool
-) -> None:
-    sent = desk.places.upload("a" * 32)
-    shutil.copytree(export, sent)
-    job = desk.start("there", PointsSource(upload=sent.name))
-    with pytest.raises(Died):
-        desk.planner(DyingAtTheEnd(desk.ledger, after=after)).plan(job.id)
-    assert sent.exists()
-
-    desk.planner().plan(job.id)
-
-    ended = desk.ledger.job(job.id)
-    assert (ended.state, ended.counts.indexed) == (JobState.SUCCEEDED, POINTS)
-    assert not sent.exists()
-
-
-def test_nothing_is_imported_beside_a_migration(desk: Any, export: Path) -> None:
-    assert imported(desk, export).state is JobState.SUCCEEDED
-    gone = next(iter(desk.points("there")))
-    desk.index.delete("there", [gone])
-    under_way = example_migration(collection="there", old="there.1", new="there.2")
-    desk.migrations.start(under_way)
-
-    assert code(imported(desk, export)) == "migration_under_way"
-    assert gone not in desk.points("there")
-
-    desk.migrations.move(under_way.id, MigrationState.ABORTING)
-    desk.migrations.move(under_way.id, MigrationState.ABORTED)
-    assert imported(desk, export).counts.indexed == 1
-
-
-class MigratingMeanwhile:
-    """An index of which a collection begins to be migrated just before, or just after, points come in."""
-
-    def __init__(self, index: Any, begin: Callable[[], Any], *, after: bool) -> None:
-        self._index, self._begin, self._after = index, begin, after
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._index, name)
-
-    def insert(self, collection: str, points: list[Point]) -> None:
-        if not self._after:
-            self._begin()
-        self._index.insert(collection, points)
-        if self._after:
-            self._begin()
-
-
-@pytest.mark.parametrize(("after", "dies"), [(False, False), (True, False), (True, True)])
-def test_an_import_that_a_migration_overtakes_leaves_nothing_in_one_version_alone(
-    desk: Any, export: Path, after: bool, dies: bool
-) -> None:
-    points = desk.points("here")
-    mine = sorted(points)[0]
-    manifest = desk.encoder.manifest
-    desk.fill("there", [], INDEXED_FIELDS)
-    spec = CollectionSpec("there.2", manifest.space, manifest.dimension, INDEXED_FIELDS)
-    desk.index.ensure_collection(spec)
-
-    def begin() -> None:
-        old = desk.index.collection("there").version
-        desk.migrations.start(example_migration(collection="there", old=old, new="there.2"))
-        made = points[mine].payload.model_copy(update={"first_indexed": FirstIndexed(job="mine", source="m")})
-        come_in = [Point(mine, points[mine].vector, made)]
-        if after:  # What is there is the import's, and was carried over already.
-            come_in = [Point(one, point.vector, point.payload) for one, point in points.items()]
-        for version in (old, "there.2"):
-            desk.index.insert(version, come_in)
-        if dies:
-            raise Died
-
-    job = desk.start("there", PointsSource(path=str(export)))
-    index = MigratingMeanwhile(desk.index, begin, after=after)
-    with suppress(Died):
-        desk.planner(jobs=desk.jobs(index)).plan(job.id)
-    desk.planner().plan(job.id)
-
-    assert code(desk.ledger.job(job.id)) == "migration_under_way"
-    for version in ("there", "there.2"):
-        assert set(desk.points(version)) == (set() if after else {mine})
-    desk.index.drop_collection("there.2")
-
-
-def test_what_an_import_brings_back_is_deleted_no_more(desk: Any, export: Path) -> None:
-    (back, gone, *_) = sorted(desk.points("here"))
-    desk.deletions.record("there", [back])
-    job = desk.start("there", PointsSource(path=str(export)))
-    desk.deletions.record("there", [gone])
-    desk.planner().plan(job.id)
-
-    assert set(desk.points("there")) == set(desk.points("here")) - {gone}
-    assert desk.deletions.times("there", [back, gone]).keys() == {gone}, "no older job takes it back"
-
-
-@pytest.mark.parametrize(
-    "manifest",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"format": "sightline-export", "version": 2}',
-        "[" * 100_000,
-        '{"files": [{"name": "../../etc/passwd", "points": 1, "bytes": 1, "sha256": "0"}]}',
-    ],
-)
-def test_a_manifest_that_is_none_is_refused(desk: Any, export: Path, manifest: str) -> None:
-    held = json.loads((export / "export.json").read_text())
-    text = json.dumps(held | json.loads(manifest)) if manifest.startswith('{"') else manifest
-    (export / "export.json").write_text(text)
-    assert code(imported(desk, export)) == "import_damaged"
-
-
-def test_files_that_changed_are_refused(desk: Any, export: Path) -> None:
-    file = export / "points-00000.parquet"
-    data = bytearray(file.read_bytes())
-    data[len(data) // 2] ^= 1
-    file.write_bytes(data)
-    job = imported(desk, export)
-    assert code(job) == "import_damaged"
-    assert "SHA-256" in job.error.detail  # type: ignore[union-attr]
-
-
-def test_a_file_that_leads_out_of_the_roots_is_refused(desk: Any, export: Path) -> None:
-    outside = desk.root.parent / "points.parquet"
-    (export / "points-00000.parquet").rename(outside)
-    (export / "points-00000.parquet").symlink_to(outside)
-    assert code(imported(desk, export)) == "path_not_allowed"
-    assert code(imported(desk, desk.root.parent)) == "path_not_allowed"
-    assert code(imported(desk, desk.root / "nothing")) == "file_not_found"
-
-
-def mutations(data: bytes, seed: int, count: int) -> Iterator[bytes]:
-    chance = random.Random(seed)
-    for _ in range(count):
-        changed = bytearray(data)
-        for _ in range(chance.randrange(1, 30)):
-            place = chance.randrange(len(changed))
-            match chance.randrange(3):
-                case 0:
-                    changed[place] ^= 1 << chance.randrange(8)
-                case 1:
-                    changed[place : place + chance.randrange(1, 50)] = b""
-                case 2:
-                    changed[place:place] = chance.randbytes(chance.randrange(1, 20))
-        yield bytes(changed)
-
-
-def test_damaged_files_whose_hashes_are_right_do_no_harm(desk: Any, export: Path) -> None:
-    file = export / "points-00000.parquet"
-    for data in mutations(file.read_bytes(), seed=3, count=8):
-        file.write_bytes(data)
-        renewed(export)
-        job = imported(desk, export)
-        assert job.state in (JobState.FAILED, JobState.PARTIAL, JobState.SUCCEEDED)
-        if job.error is not None:
-            assert job.error.code == "import_damaged"
-    for point in desk.points("there").values():
-        assert abs(np.linalg.norm(point.vector) - 1) < 1e-3

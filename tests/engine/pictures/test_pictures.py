@@ -1,45 +1,15 @@
-import struct
-import time
-import zlib
-from dataclasses import replace
-from functools import cache
+"""Pictures of every format that is read, and files that are not: no pictures, or of other formats."""
+
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+from picture_files import FORMATS, encoded, reason_of
+from PIL import Image, ImageCms, TiffImagePlugin
 
-from sightline.errors import BadPicture, FailureReason
-from sightline.pictures import Picture, PictureLimits, open_picture, register_decoders
-
-FORMATS = {
-    "JPEG": "jpeg",
-    "PNG": "png",
-    "WEBP": "webp",
-    "GIF": "gif",
-    "BMP": "bmp",
-    "TIFF": "tiff",
-    "AVIF": "avif",
-    "HEIF": "heic",
-}
-SMALL = PictureLimits(max_bytes=1 << 20, max_pixels=1_000_000)
-
-
-def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
-    file = BytesIO()
-    image.save(file, file_format, **options)
-    return file.getvalue()
-
-
-def reason_of(data: bytes, limits: PictureLimits = SMALL) -> FailureReason:
-    with pytest.raises(BadPicture) as caught:
-        open_picture(data, limits, min_side=64)
-    assert caught.value.detail.endswith(".")
-    return caught.value.reason
+from sightline.errors import FailureReason
+from sightline.pictures import PictureLimits, open_picture, register_decoders
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:
@@ -128,95 +98,6 @@ def test_a_jpeg_smaller_than_asked_keeps_its_size(china: Image.Image, limits: Pi
     assert open_picture(encoded(china, "JPEG"), limits, min_side=400).image.size == china.size
 
 
-# Limits
-
-
-def test_nothing_is_empty() -> None:
-    assert reason_of(b"") is FailureReason.EMPTY
-
-
-def test_the_limit_on_bytes_is_exact(corners: Image.Image) -> None:
-    data = encoded(corners, "PNG")
-
-    open_picture(data, replace(SMALL, max_bytes=len(data)), 64)
-    assert reason_of(data, replace(SMALL, max_bytes=len(data) - 1)) is FailureReason.TOO_MANY_BYTES
-
-
-@pytest.mark.parametrize("file_format", FORMATS)
-@pytest.mark.parametrize("side", [(64, 32), (63, 33)], ids=str)
-def test_the_limit_on_pixels_is_exact_and_the_only_one(side: tuple[int, int], file_format: str) -> None:
-    pixels = side[0] * side[1]
-    data = encoded(Image.new("RGB", side), file_format)
-    before = Image.MAX_IMAGE_PIXELS
-
-    open_picture(data, replace(SMALL, max_pixels=pixels), 64)
-    assert reason_of(data, replace(SMALL, max_pixels=pixels - 1)) is FailureReason.TOO_MANY_PIXELS
-    assert before == Image.MAX_IMAGE_PIXELS
-
-
-def test_our_limit_may_be_above_pillow_s(monkeypatch: pytest.MonkeyPatch, corners: Image.Image) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-
-    assert open_picture(encoded(corners, "PNG"), SMALL, 64).image.size == corners.size
-
-
-def header_bombs() -> dict[str, bytes]:
-    """Small files whose header promises a billion pixels or more."""
-    small = Image.new("RGB", (64, 64))
-    png = bytearray(encoded(small, "PNG"))
-    png[16:24] = struct.pack(">II", 40_000, 40_000)
-    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
-    gif = bytearray(encoded(small, "GIF"))
-    gif[6:10] = struct.pack("<HH", 65535, 65535)
-    gif_frame = bytearray(encoded(small, "GIF"))
-    at = gif_frame.index(b",\0\0\0\0")
-    gif_frame[at + 5 : at + 9] = struct.pack("<HH", 65535, 65535)
-    bmp = bytearray(encoded(small, "BMP"))
-    bmp[18:26] = struct.pack("<II", 40_000, 40_000)
-    jpeg = bytearray(encoded(small, "JPEG"))
-    at = jpeg.index(b"\xff\xc0")
-    jpeg[at + 5 : at + 9] = struct.pack(">HH", 65500, 65500)
-    webp = bytearray(encoded(small, "WEBP", xmp=b"<x/>"))
-    at = webp.index(b"VP8X")
-    webp[at + 12 : at + 18] = (39_999).to_bytes(3, "little") * 2
-    tiff = TiffImagePlugin.ImageFileDirectory_v2()
-    tiff[256], tiff[257], tiff[258], tiff[259], tiff[262], tiff[273] = 40_000, 40_000, 8, 1, 1, 8
-    tiff_file = BytesIO()
-    tiff_file.write(b"II*\0\x08\0\0\0")
-    tiff.save(tiff_file)
-    return {
-        "png": bytes(png),
-        "gif": bytes(gif),
-        "gif_frame": bytes(gif_frame),
-        "bmp": bytes(bmp),
-        "jpeg": bytes(jpeg),
-        "webp": bytes(webp),
-        "tiff": tiff_file.getvalue(),
-    }
-
-
-@pytest.mark.parametrize("name", header_bombs())
-def test_a_header_that_promises_too_much_is_refused_in_milliseconds(name: str) -> None:
-    data = header_bombs()[name]
-    limits = PictureLimits(max_bytes=1 << 27, max_pixels=250_000_000)
-
-    # Of this process alone: what others do meanwhile does not count.
-    start = time.process_time()
-    reason = reason_of(data, limits)
-
-    assert reason is FailureReason.TOO_MANY_PIXELS
-    assert time.process_time() - start < 0.1
-
-
-@pytest.mark.parametrize("chunk_bytes", [70 << 20, 1 << 20])
-def test_texts_that_unpack_without_end_are_refused(chunk_bytes: int) -> None:
-    texts = PngImagePlugin.PngInfo()
-    for number in range((70 << 20) // chunk_bytes):
-        texts.add_text(f"t{number}", " " * chunk_bytes, zip=True)
-
-    assert reason_of(encoded(Image.new("L", (8, 8)), "PNG", pnginfo=texts)) is FailureReason.TOO_MANY_BYTES
-
-
 # What is not read
 
 
@@ -273,87 +154,6 @@ def test_a_jpeg_of_12_bits_is_a_variety_that_is_not_read(corners: Image.Image) -
     data[data.index(b"\xff\xc0") + 4] = 12
 
     assert reason_of(bytes(data)) is FailureReason.UNSUPPORTED_FORMAT
-
-
-# Cut off and damaged
-
-
-@cache
-def sample(file_format: str) -> bytes:
-    """A picture with enough detail to fill some kilobytes."""
-    grain = np.random.default_rng(7).integers(0, 256, (12, 16, 3)).astype(np.uint8)
-    image = Image.fromarray(grain).resize((128, 96), Image.Resampling.BICUBIC)
-    return encoded(image, file_format)
-
-
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_a_file_that_was_cut_off_says_so(file_format: str) -> None:
-    data = sample(file_format)
-    cuts = {16 + round(part * (len(data) * 0.97 - 16) / 60) for part in range(61)}
-
-    reasons = {cut: reason_of(data[:cut]) for cut in cuts}
-
-    assert {cut: reason for cut, reason in reasons.items() if reason is not FailureReason.TRUNCATED} == {}
-
-
-@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "jpeg", "packbits"])
-def test_a_compressed_tiff_that_was_cut_off_gives_a_reason(compression: str) -> None:
-    data = encoded(Image.open(BytesIO(sample("PNG"))), "TIFF", compression=compression)
-
-    for part in range(1, 20):
-        assert reason_of(data[: len(data) * part // 20]) is FailureReason.TRUNCATED
-
-
-def test_a_damaged_file_is_no_picture() -> None:
-    data = bytearray(sample("PNG"))
-    at = data.index(b"IDAT") + 60
-    data[at : at + 40] = bytes(40)
-
-    assert reason_of(bytes(data)) is FailureReason.NOT_AN_IMAGE
-
-
-def open_or_fail(data: bytes) -> None:
-    """Nothing but a picture or BadPicture comes out."""
-    try:
-        picture = open_picture(data, SMALL, min_side=16)
-    except BadPicture:
-        return
-    assert isinstance(picture, Picture)
-    assert picture.image.mode == "RGB"
-    assert picture.info.width * picture.info.height <= SMALL.max_pixels
-
-
-quick = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@quick
-@given(st.binary(max_size=400))
-def test_any_bytes(data: bytes) -> None:
-    open_or_fail(data)
-
-
-@quick
-@given(st.sampled_from(sorted(FORMATS)), st.integers(2, 24), st.binary(max_size=300))
-def test_any_bytes_behind_a_true_beginning(file_format: str, kept: int, data: bytes) -> None:
-    open_or_fail(sample(file_format)[:kept] + data)
-
-
-@pytest.mark.parametrize("file_format", FORMATS)
-@quick
-@given(st.data())
-def test_files_that_were_tampered_with(file_format: str, data: st.DataObject) -> None:
-    file = bytearray(sample(file_format))
-    near_start = st.integers(0, min(200, len(file) - 1))
-    anywhere = near_start | st.integers(0, len(file) - 1)
-    for at, level in data.draw(st.lists(st.tuples(anywhere, st.integers(0, 255)), max_size=8), "flips"):
-        file[at] = level
-    if splice := data.draw(st.none() | st.tuples(anywhere, anywhere, anywhere), "splice"):
-        start, end, to = splice
-        file[to:to] = file[min(start, end) : max(start, end)]
-    if cut := data.draw(st.none() | anywhere, "cut"):
-        del file[cut:]
-
-    open_or_fail(bytes(file))
 
 
 def test_decoders_may_be_registered_again() -> None:
