@@ -174,13 +174,13 @@ def tiny_clip_artifact(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def run_stack(starter_artifact: Path) -> running_stack.Factory:
-    """`run_stack(data, roots, prefix, environment)`: a context manager for a Stack on the starter model."""
+    """`run_stack(data, roots, environment, prefix)`: a context manager for a Stack on the starter model."""
 
     def run(
         data: Path,
         roots: Path,
-        prefix: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
     ) -> Any:
         return running_stack.running(data, starter_artifact, roots, prefix, environment)
 
@@ -189,10 +189,15 @@ def run_stack(starter_artifact: Path) -> running_stack.Factory:
 
 @pytest.fixture(scope="session")
 def run_tiny_stack(tiny_clip_artifact: Path) -> running_stack.Factory:
-    """`run_tiny_stack(data, roots, environment)`: as `run_stack`, on a model that costs next to nothing."""
+    """As `run_stack`, on a model that costs next to nothing and knows nothing."""
 
-    def run(data: Path, roots: Path, environment: Mapping[str, str] | None = None) -> Any:
-        return running_stack.running(data, tiny_clip_artifact, roots, environment=environment)
+    def run(
+        data: Path,
+        roots: Path,
+        environment: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+    ) -> Any:
+        return running_stack.running(data, tiny_clip_artifact, roots, prefix, environment)
 
     return run
 

@@ -45,12 +45,12 @@ def _index_in(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def settings(
-    redis_url: str, index_socket: Path, starter_artifact: Path, tmp_path_factory: pytest.TempPathFactory
+    redis_url: str, index_socket: Path, tiny_clip_artifact: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Settings:
     return Settings(
         redis_url=redis_url,
         index_socket=index_socket,
-        model=str(starter_artifact),
+        model=str(tiny_clip_artifact),
         data_dir=tmp_path_factory.mktemp("data"),
         import_roots=[tmp_path_factory.mktemp("photos")],
         buckets=["s3://photos/2024/"],

@@ -79,7 +79,11 @@ def test_a_collection_is_what_it_was_asked_to_be(client: TestClient, gateway: Ga
     assert (made.status_code, made.headers["location"]) == (201, f"/v1/collections/{NAME}")
     about = made.json()
     assert about["metadata_fields"] == {"shop": "keyword", "sku": "keyword", "size.width": "integer"}
-    assert (about["model"], about["quantization"], about["points"]) == ("starter", "int8", 0)
+    assert (about["model"], about["quantization"], about["points"]) == (
+        gateway.models.default.artifact.manifest.name,
+        "int8",
+        0,
+    )
     assert client.get(f"/v1/collections/{NAME}").json() == about
     assert about in client.get("/v1/collections").json()["items"]
 

@@ -18,6 +18,8 @@ import psutil
 import running_stack
 
 WITHIN_S = 240.0
+BUILT_WITHIN_S = 1800.0
+"""20,000 pictures on a busy machine; one that fails is told at once."""
 _COMMON = {
     "SIGHTLINE_BATCH_PICTURES": "16",
     "SIGHTLINE_BATCHES_IN_FLIGHT": "4",
@@ -84,13 +86,13 @@ class Lab:
         assert answer.is_success, answer.text
         return answer.json()
 
-    def in_state(self, migration_id: str, state: str) -> Any:
+    def in_state(self, migration_id: str, state: str, within_s: float = WITHIN_S) -> Any:
         def there() -> Any:
             found = self.migration(migration_id)
             assert found["state"] != "failed", found
             return found if found["state"] == state else None
 
-        return until(there, f"migration {migration_id} is {state}")
+        return until(there, f"migration {migration_id} is {state}", within_s)
 
     def space(self, gateway: httpx.Client, collection: str) -> str:
         answer = gateway.get("/v1/search", params={"q": "cat", "collection": collection})

@@ -67,9 +67,9 @@ def unprivileged() -> tuple[str, ...]:
 
 
 def test_good_pictures_are_indexed_and_each_bad_one_is_named(
-    run_stack: Any, tmp_path: Path, folder: Path
+    run_tiny_stack: Any, tmp_path: Path, folder: Path
 ) -> None:
-    with run_stack(tmp_path / "data", folder, unprivileged()) as stack:
+    with run_tiny_stack(tmp_path / "data", folder, prefix=unprivileged()) as stack:
         job = stack.ended_job(stack.ingest(folder), within_s=90)
 
         assert job["state"] == "partial"

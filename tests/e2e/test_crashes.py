@@ -42,9 +42,9 @@ def assert_gone(processes: Sequence[psutil.Process]) -> None:
     "child", ["sightline_embedder", "sightline.index.edge.process", "sightline_api", "redis-server"]
 )
 def test_a_killed_child_is_replaced_and_the_job_ends(
-    run_stack: Any, tmp_path: Path, many_pictures: Path, child: str
+    run_tiny_stack: Any, tmp_path: Path, many_pictures: Path, child: str
 ) -> None:
-    with run_stack(tmp_path / "data", many_pictures) as stack:
+    with run_tiny_stack(tmp_path / "data", many_pictures) as stack:
         job_id = stack.ingest(many_pictures)
         await_some_indexed(stack, job_id, at_least=32)
         below = stack.child(child).children(recursive=True)
@@ -58,15 +58,17 @@ def test_a_killed_child_is_replaced_and_the_job_ends(
     assert_gone(family)
 
 
-def test_a_killed_stack_goes_on_where_it_was(run_stack: Any, tmp_path: Path, many_pictures: Path) -> None:
-    with run_stack(tmp_path / "data", many_pictures) as stack:
+def test_a_killed_stack_goes_on_where_it_was(
+    run_tiny_stack: Any, tmp_path: Path, many_pictures: Path
+) -> None:
+    with run_tiny_stack(tmp_path / "data", many_pictures) as stack:
         job_id = stack.ingest(many_pictures)
         await_some_indexed(stack, job_id, at_least=32)
         family = stack.family()
         os.kill(stack.process.pid, signal.SIGKILL)
         stack.process.wait()
 
-    with run_stack(tmp_path / "data", many_pictures) as stack:
+    with run_tiny_stack(tmp_path / "data", many_pictures) as stack:
         job = stack.ended_job(job_id, WITHIN_S)
 
         assert_all_there(stack, job)

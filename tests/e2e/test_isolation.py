@@ -17,8 +17,8 @@ BOTH, ONLY_B = "chelsea.png", "coffee.png"
 
 
 @pytest.fixture(scope="module")
-def stack(run_stack: Any, tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Iterator[Any]:
-    with run_stack(
+def stack(run_tiny_stack: Any, tmp_path_factory: pytest.TempPathFactory, photo_folder: Path) -> Iterator[Any]:
+    with run_tiny_stack(
         tmp_path_factory.mktemp("data"), photo_folder, environment={"SIGHTLINE_API_KEY": SECRET}
     ) as stack:
         stack.api.headers["X-API-Key"] = SECRET

@@ -99,13 +99,13 @@ def process(
 
 
 @pytest.fixture(scope="module")
-def finished(starter_artifact: Path, site: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def finished(tiny_clip_artifact: Path, site: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that is over, in which much went well and much went wrong."""
     folder, redis_port, port = tmp_path_factory.mktemp("run"), free_port(), free_port()
     settings = {
         "SIGHTLINE_REDIS_URL": f"redis://:{PASSWORD}@127.0.0.1:{redis_port}/0",
         "SIGHTLINE_INDEX_SOCKET": str(folder / "index.sock"),
-        "SIGHTLINE_MODEL": str(starter_artifact),
+        "SIGHTLINE_MODEL": str(tiny_clip_artifact),
         "SIGHTLINE_DATA_DIR": str(folder / "data"),
         "SIGHTLINE_API_KEY": KEY,
         "SIGHTLINE_PORT": str(port),

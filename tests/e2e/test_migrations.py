@@ -8,7 +8,7 @@ from typing import Any
 
 import cached_models
 import pytest
-from migration_labs import Lab, edge_lab, models_folder, server_lab, until
+from migration_labs import BUILT_WITHIN_S, Lab, edge_lab, models_folder, server_lab, until
 from migration_traffic import Traffic, fill
 
 COLLECTION = "images"
@@ -60,7 +60,7 @@ def _migrate_under_traffic(lab: Lab, photos: Path, known: set[str]) -> None:
         _paused_and_resumed(lab, migration["id"])
         lab.kill_embedder()
         lab.kill_gateway()
-        lab.in_state(migration["id"], "ready")
+        lab.in_state(migration["id"], "ready", BUILT_WITHIN_S)
         # Its start would count as part of the switch.
         until(lambda: lab.gateways[0].get("/readyz").is_success, "the gateway is back")
         assert lab.space(lab.api, COLLECTION) == first, "nothing has changed before the switch"

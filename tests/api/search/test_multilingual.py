@@ -31,7 +31,8 @@ def artifact(starter_artifact: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def api(settings: Settings, artifact: Path) -> Iterator[TestClient]:
-    with TestClient(create_app(settings.model_copy(update={"model": str(artifact)}))) as api:
+    changed = {"model": str(artifact), "collection": "multilingual"}
+    with TestClient(create_app(settings.model_copy(update=changed))) as api:
         yield api
 
 
