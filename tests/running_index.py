@@ -28,5 +28,8 @@ def running_index(folder: Path | None = None, timeout_s: float = 300.0) -> Itera
         subprocess.Popen(command) as process,
         closing(EdgeClient(socket, timeout_s=timeout_s, patience_s=60)) as client,
     ):
-        yield client
-        process.terminate()
+        try:
+            yield client
+        finally:
+            # Else a test that fails would wait for a process that nobody ends.
+            process.terminate()

@@ -93,9 +93,11 @@ def process(
         log.open("wb") as out,
         subprocess.Popen(command, env={**os.environ, **environment}, stdout=out, stderr=out) as child,
     ):
-        yield child
-        child.terminate()
-        child.wait(60)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            child.wait(60)
 
 
 @pytest.fixture(scope="module")

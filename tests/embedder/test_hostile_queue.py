@@ -53,8 +53,10 @@ class Malice:
 def worker(redis_url: str) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-W", "ignore", "-c", WORKER, redis_url]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def planned(redis: Redis) -> str:

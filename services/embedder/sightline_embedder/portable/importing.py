@@ -122,8 +122,9 @@ class PointsImport:
             new = points.keys() - self._index.retrieve(collection, list(points)).keys()
             self._intents.note(job.id, page.cursor, new)
         new -= deleted
-        for point_id in new & page.thumbnails.keys():
-            self._media.put_thumbnail(collection, point_id, page.thumbnails[point_id])
+        self._media.put_thumbnails(
+            collection, {one: page.thumbnails[one] for one in new & page.thumbnails.keys()}
+        )
         try:
             self._index.insert(collection, [point for point in points.values() if point.id in new])
         except SpaceMismatch as error:
