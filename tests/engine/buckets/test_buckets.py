@@ -32,17 +32,17 @@ def keys(buckets: Buckets, url: str, after: str | None = None) -> Sequence[str]:
     return [one.key for one in buckets.list_after(url, after)]
 
 
-def test_a_thousand_objects_are_listed_and_read(s3: Any) -> None:
+def test_more_objects_than_a_page_holds_are_listed_and_read(s3: Any) -> None:
     objects = {f"2024/{number:04}.jpg": f"picture {number}".encode() for number in range(1010)}
     s3.fill("thousand", objects)
     buckets = Buckets(["s3://thousand"])
 
     listed = list(buckets.list_after("s3://thousand", None))
     with ThreadPoolExecutor(8) as readers:
-        read = list(readers.map(lambda one: buckets.read(one.url, 100).data, listed))
+        read = list(readers.map(lambda one: buckets.read(one.url, 100).data, listed[-40:]))
 
     assert [one.key for one in listed] == sorted(objects)
-    assert dict(zip(sorted(objects), read, strict=True)) == objects
+    assert read == [objects[key] for key in sorted(objects)[-40:]]
     assert all(one.size == len(objects[one.key]) for one in listed)
     assert abs((datetime.now(UTC) - listed[0].modified_at).total_seconds()) < 600
     assert keys(buckets, "s3://thousand", after="2024/0998.jpg") == sorted(objects)[999:]
