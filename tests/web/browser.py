@@ -8,8 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, expect, sync_playwright
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first is Chromium without its window's part: the same page, for half of the processor time."""
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -19,8 +18,7 @@ ARGUMENTS = (
     "--no-first-run",
 )
 MISSING = (
-    "No browser: tests/web needs Debian's `chromium-headless-shell` or `chromium`, or one that "
-    "SIGHTLINE_TEST_CHROMIUM names."
+    "No browser: install Debian's `chromium`, or name one in SIGHTLINE_TEST_CHROMIUM; tests/web needs it."
 )
 PATIENCE_MS = 90_000
 """The longest that anything may take on a machine that does other things; nothing waits for it."""
