@@ -180,7 +180,7 @@ def many_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def make_deployment(
-    tiny_clip_artifact: Path, many_pictures: Path, tmp_path_factory: pytest.TempPathFactory
+    starter_artifact: Path, many_pictures: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], Any]:
     """Makes deployments, nothing of them started: a context manager that ends them."""
 
@@ -189,7 +189,7 @@ def make_deployment(
         folder = tmp_path_factory.mktemp("deployment")
         with ExitStack() as stack:
             redis, qdrant = backends.open_backends(folder, stack)
-            made = Deployment(folder, tiny_clip_artifact, many_pictures, redis, qdrant)
+            made = Deployment(folder, starter_artifact, many_pictures, redis, qdrant)
             stack.callback(made.end)
             stack.callback(made.client.close)
             yield made
