@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -174,32 +175,14 @@ def tiny_clip_artifact(tiny_clip_folder: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="session")
 def run_stack(starter_artifact: Path) -> running_stack.Factory:
-    """`run_stack(data, roots, environment, prefix)`: a context manager for a Stack on the starter model."""
-
-    def run(
-        data: Path,
-        roots: Path,
-        environment: Mapping[str, str] | None = None,
-        prefix: tuple[str, ...] = (),
-    ) -> Any:
-        return running_stack.running(data, starter_artifact, roots, prefix, environment)
-
-    return run
+    """`run_stack(data, roots, environment=, prefix=)`: a context manager for a Stack on the starter model."""
+    return partial(running_stack.running, starter_artifact)
 
 
 @pytest.fixture(scope="session")
 def run_tiny_stack(tiny_clip_artifact: Path) -> running_stack.Factory:
     """As `run_stack`, on a model that costs next to nothing and knows nothing."""
-
-    def run(
-        data: Path,
-        roots: Path,
-        environment: Mapping[str, str] | None = None,
-        prefix: tuple[str, ...] = (),
-    ) -> Any:
-        return running_stack.running(data, tiny_clip_artifact, roots, prefix, environment)
-
-    return run
+    return partial(running_stack.running, tiny_clip_artifact)
 
 
 @pytest.fixture(scope="session")

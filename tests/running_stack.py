@@ -66,11 +66,11 @@ Factory = Callable[..., AbstractContextManager[Stack]]
 
 @contextmanager
 def running(
-    data: Path,
     artifact: Path,
+    data: Path,
     roots: Path,
-    prefix: tuple[str, ...] = (),
     environment: Mapping[str, str] | None = None,
+    prefix: tuple[str, ...] = (),
 ) -> Iterator[Stack]:
     """`sightline up` on `data`, ready; ended by SIGTERM."""
     with socket.socket() as probe:

@@ -177,7 +177,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         root = options.folder or Path(scratch)
         (root / "albums").mkdir(parents=True)
-        with running(root / "data", options.model, root / "albums") as stack:
+        with running(options.model, root / "data", root / "albums") as stack:
             done = chaos(
                 stack,
                 root / "albums",

@@ -126,7 +126,7 @@ def edge_lab(folder: Path, models: Path, first: str, roots: Path) -> Iterator[La
     environment = {**_COMMON, "SIGHTLINE_MODELS_DIR": str(models)}
     data = folder / "data"
     with ExitStack() as stack:
-        up = stack.enter_context(running_stack.running(data, models / first, roots, environment=environment))
+        up = stack.enter_context(running_stack.running(models / first, data, roots, environment=environment))
         port = backends.free_port()
         inherited = {
             name: value

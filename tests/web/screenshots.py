@@ -115,7 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch, running_browser(program) as browser:
         data, photos = Path(scratch) / "data", make_photos(Path(scratch) / "photos").folder
         environment = {"SIGHTLINE_METADATA_FIELDS": METADATA_FIELDS}
-        with running(data, starter_artifact(), photos, environment=environment) as stack:
+        with running(starter_artifact(), data, photos, environment=environment) as stack:
             _upload(stack.api, photos)
             for name in options.only:
                 for look in LOOKS:

@@ -1,20 +1,10 @@
 from io import BytesIO
 
 import pytest
+from picture_files import FORMATS
 from PIL import Image
 
 from sightline.pictures.structure import Structure, check_structure
-
-FORMATS = {
-    "JPEG": "jpeg",
-    "PNG": "png",
-    "WEBP": "webp",
-    "GIF": "gif",
-    "BMP": "bmp",
-    "TIFF": "tiff",
-    "AVIF": "avif",
-    "HEIF": "heic",
-}
 
 
 def file_of(file_format: str) -> bytes:
