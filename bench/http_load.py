@@ -1,10 +1,10 @@
 """Clients that search over HTTP, one after another each, in a process of their own.
 
-    python -m bench.http_load PORT PATH --clients 8 --seconds 5 [--per-second 5] [--seed 1]
+    python -m bench.http_load PORT PATH [PATH ...] --clients 8 --seconds 5 [--per-second 5] [--seed 1]
 
-PATH holds `{}` where texts go; every text is new. Prints JSON: `latencies_ms` of each answer,
-`seconds` that all took, and `cpu_s` of the clients. The client speaks HTTP by itself, because on a
-machine with few cores a client library would take as much of them as the server.
+PATH holds `{}` where texts go; every text is new. Of several, each client asks in turn. Prints JSON:
+`latencies_ms` of each answer, `seconds` that all took, and `cpu_s` of the clients. The client speaks HTTP
+by itself, because on a machine with few cores a client library would take as much of them as the server.
 """
 
 import argparse
@@ -16,7 +16,9 @@ import string
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle
 
 _NEW_TEXT = re.compile(r"\{\}")
 _LETTERS = 4
@@ -39,13 +41,19 @@ class Load:
 
 
 def run_load(
-    port: int, path: str, *, clients: int, seconds: float, seed: int, per_second: float | None = None
+    port: int,
+    paths: Sequence[str],
+    *,
+    clients: int,
+    seconds: float,
+    seed: int,
+    per_second: float | None = None,
 ) -> Load:
     """Load a server from another process; raises RuntimeError if an answer is not 200."""
     options = [f"--clients={clients}", f"--seconds={seconds}", f"--seed={seed}"]
     if per_second is not None:
         options.append(f"--per-second={per_second}")
-    command = [sys.executable, "-m", "bench.http_load", str(port), path, *options]
+    command = [sys.executable, "-m", "bench.http_load", str(port), *paths, *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"the load on port {port} failed: {done.stderr[-2000:]}")
@@ -57,9 +65,13 @@ def random_text(chance: random.Random) -> str:
     return " ".join("".join(chance.choices(string.ascii_lowercase, k=_LETTERS)) for _ in range(2))
 
 
-async def _client(port: int, path: str, chance: random.Random, until: float, latencies: list[float]) -> None:
+async def _client(
+    port: int, paths: Sequence[str], chance: random.Random, until: float, latencies: list[float]
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until:
+    for path in cycle(paths):
+        if time.perf_counter() >= until:
+            break
         started = time.perf_counter()
         await _ask(reader, writer, path, chance)
         latencies.append((time.perf_counter() - started) * 1000)
@@ -67,11 +79,11 @@ async def _client(port: int, path: str, chance: random.Random, until: float, lat
 
 
 async def _paced(
-    port: int, path: str, chance: random.Random, seconds: float, per_second: float
+    port: int, paths: Sequence[str], chance: random.Random, seconds: float, per_second: float
 ) -> list[float]:
     """Requests at their times, whether or not those before have been answered; latencies in that order."""
 
-    async def once(due: float) -> float:
+    async def once(path: str, due: float) -> float:
         await asyncio.sleep(due - time.perf_counter())
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         await _ask(reader, writer, path, chance)
@@ -80,7 +92,12 @@ async def _paced(
 
     started = time.perf_counter()
     count = int(seconds * per_second)
-    return await asyncio.gather(*(once(started + number / per_second) for number in range(count)))
+    return await asyncio.gather(
+        *(
+            once(path, started + number / per_second)
+            for number, path in zip(range(count), cycle(paths), strict=False)
+        )
+    )
 
 
 async def _ask(
@@ -101,13 +118,13 @@ async def _run(options: argparse.Namespace) -> Load:
     until = started + options.seconds
     if options.per_second is not None:
         chance = random.Random(f"{options.seed}/paced")
-        latencies = await _paced(options.port, options.path, chance, options.seconds, options.per_second)
+        latencies = await _paced(options.port, options.paths, chance, options.seconds, options.per_second)
     else:
         chances = [
             random.Random(f"{options.seed}/{options.clients}/{number}") for number in range(options.clients)
         ]
         await asyncio.gather(
-            *(_client(options.port, options.path, chance, until, latencies) for chance in chances)
+            *(_client(options.port, options.paths, chance, until, latencies) for chance in chances)
         )
     return Load(latencies, time.perf_counter() - started, time.process_time() - used)
 
@@ -118,7 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("port", type=int)
-    parser.add_argument("path")
+    parser.add_argument("paths", nargs="+")
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--per-second", type=float)

@@ -54,7 +54,7 @@ class Bench:
         assert port is not None
         path = f"/v1/search?q={{}}&limit={LIMIT}"
         seed = next(self._loads)
-        load = run_load(port, path, clients=1, seconds=seconds, seed=seed, per_second=PER_SECOND)
+        load = run_load(port, [path], clients=1, seconds=seconds, seed=seed, per_second=PER_SECOND)
         return load.latencies_ms
 
     def ingest(self) -> tuple[float, float]:

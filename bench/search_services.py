@@ -33,7 +33,7 @@ class Service:
 
     def load(self, clients: int, seconds: float, seed: int) -> Load:
         """Have so many clients search."""
-        return run_load(self.port, self.path, clients=clients, seconds=seconds, seed=seed)
+        return run_load(self.port, [self.path], clients=clients, seconds=seconds, seed=seed)
 
 
 def fill(index: VectorIndex, points: SearchPoints) -> None:

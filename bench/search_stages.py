@@ -1,8 +1,9 @@
 """What a text search costs, part by part, while a stack answers one client and does nothing else.
 
 Encoding is what a search for new texts takes longer than one for as many texts whose vectors the gateway
-remembers; several texts are phrases of one query. These go to a collection so small that the index takes
-next to nothing; that is measured too, and taken off.
+remembers; several texts are phrases of one query. New ones are asked for in turns, one text, two, and so
+on: a call of the encoder costs more where it has another shape than the one before, as it has in a stack.
+These go to a collection so small that the index takes next to nothing; that is measured too, and taken off.
 """
 
 import os
@@ -23,7 +24,7 @@ from bench.search_points import SearchPoints
 from bench.search_services import LIMIT
 from bench.simulated_cores import Stage
 from bench.simulated_search import SearchCosts
-from bench.stage_clock import Timed, timed
+from bench.stage_clock import LEAST_S, Timed, timed
 from sightline.encoder import Encoder
 from sightline.index import CollectionSpec, SearchQuery, VectorIndex
 from sightline.payload import indexed_fields
@@ -35,19 +36,20 @@ _QUERIES = 1024
 _TEXTS = (1, 2, 4, 8, MOST_AT_ONCE)
 _KNOWN = [f"a+dog+and+{number}+cats" for number in range(MOST_AT_ONCE)]
 _FREE_S = 0.3
-_LEAST_S = 1e-6
 _REST_S = 0.005
 """Between two calls of the index a search is encoded."""
 
 
 @dataclass(frozen=True)
 class SearchParts:
-    """Searches of one client by number of texts, `new` ones and those that are `known`: the processor time
-    is the client's own and the gateway's. And calls of the index in the small collection and in the one that
-    is searched.
+    """Searches of one client by number of texts: the seconds that each for `new` ones took, and `new_cpu_s`,
+    the gateway's core-seconds of one, on average over all of them; and those for `known` ones, of which the
+    processor time is the client's own and the gateway's. And calls of the index in the small collection and
+    in the one that is searched.
     """
 
-    new: Mapping[int, Timed]
+    new: Mapping[int, Sequence[float]]
+    new_cpu_s: float
     known: Mapping[int, Timed]
     small: Timed
     index: Timed
@@ -56,18 +58,24 @@ class SearchParts:
     def and_then(self, later: "SearchParts") -> "SearchParts":
         """These calls and those made later, as if at once."""
         return SearchParts(
-            {number: one.and_then(later.new[number]) for number, one in self.new.items()},
+            {number: [*took_s, *later.new[number]] for number, took_s in self.new.items()},
+            self._new_cpu_with(later),
             {number: one.and_then(later.known[number]) for number, one in self.known.items()},
             self.small.and_then(later.small),
             self.index.and_then(later.index),
             mean([self.free_cores, later.free_cores]),
         )
 
+    def _new_cpu_with(self, later: "SearchParts") -> float:
+        calls, more = (sum(map(len, one.new.values())) for one in (self, later))
+        return (calls * self.new_cpu_s + more * later.new_cpu_s) / (calls + more)
+
     def costs(self) -> SearchCosts:
         """What the parts of a search cost, by these calls."""
         known = self.known[1]
         gateway_s = max(0.0, known.other_cpu_s - self.small.own_cpu_s)
-        took_s = median(known.took_s) - median(self.small.took_s)
+        passing = known.without(median(self.small.took_s))
+        took_s = median(passing.took_s)
         texts = {number: self._encoding(number) for number in self.new}
         return SearchCosts(
             client=Stage(known.own_cpu_s),
@@ -75,15 +83,25 @@ class SearchParts:
             texts={number: one.stage(self.free_cores, self._width(one)) for number, one in texts.items()},
             asking=Stage(self.index.own_cpu_s),
             index=Stage(self.index.other_cpu_s, wait_s=self.index.waited_s(self.free_cores)),
+            gateway_spread=passing.spread(),
             encoder_spread=texts[1].spread(),
             index_spread=self.index.spread(),
         )
 
     def _encoding(self, texts: int) -> Timed:
-        new, known = self.new[texts], self.known[texts]
-        without_s = median(known.took_s)
-        took_s = [max(_LEAST_S, took_s - without_s) for took_s in new.took_s]
-        return Timed(took_s, max(_LEAST_S, new.other_cpu_s - known.other_cpu_s), 0.0)
+        took_s = self._encoding_s(texts)
+        return Timed(took_s, self._busy_cores() * median(took_s), 0.0)
+
+    def _encoding_s(self, texts: int) -> Sequence[float]:
+        known_s = median(self.known[texts].took_s)
+        return [max(LEAST_S, took_s - known_s) for took_s in self.new[texts]]
+
+    def _busy_cores(self) -> float:
+        """How many cores encoding used while it went on."""
+        calls = {number: len(took_s) for number, took_s in self.new.items()}
+        cpu_s = self.new_cpu_s * sum(calls.values())
+        cpu_s -= sum(self.known[number].other_cpu_s * made for number, made in calls.items())
+        return max(LEAST_S, cpu_s) / sum(sum(self._encoding_s(number)) for number in self.new)
 
     def _width(self, calls: Timed) -> float:
         """How many cores the calls would use if they had all of them."""
@@ -119,10 +137,11 @@ class SearchStages:
         """Each part for about so many seconds."""
         before = free.count(_FREE_S)
         each_s = seconds / len(_TEXTS)
-        new = {number: self._asking(["{}"] * number, each_s) for number in _TEXTS}
-        known = {number: self._asking(_KNOWN[:number], each_s) for number in _TEXTS}
+        turns = self._asking([["{}"] * number for number in _TEXTS], 2 * seconds)
+        new = {number: turns.took_s[place :: len(_TEXTS)] for place, number in enumerate(_TEXTS)}
+        known = {number: self._asking([_KNOWN[:number]], each_s) for number in _TEXTS}
         small, index = self._searching(SMALL, seconds / 2), self._searching(collection, seconds)
-        return SearchParts(new, known, small, index, mean([before, free.count(_FREE_S)]))
+        return SearchParts(new, turns.other_cpu_s, known, small, index, mean([before, free.count(_FREE_S)]))
 
     def _searching(self, collection: str, seconds: float) -> Timed:
         """Calls of the index as the gateway makes them."""
@@ -133,12 +152,12 @@ class SearchStages:
 
         return timed(once, seconds, lambda: cpu_seconds(self._stack).get("index", 0.0), _REST_S)
 
-    def _asking(self, texts: Sequence[str], seconds: float) -> Timed:
-        """Searches of one client for all of these phrases."""
-        phrases = "+".join(f"%22{text}%22" for text in texts)
-        path = f"/v1/search?q={phrases}&limit={LIMIT}&collection={SMALL}"
+    def _asking(self, searches: Sequence[Sequence[str]], seconds: float) -> Timed:
+        """Searches of one client in turns, each for all of its phrases."""
+        queries = ["+".join(f"%22{text}%22" for text in texts) for texts in searches]
+        paths = [f"/v1/search?q={query}&limit={LIMIT}&collection={SMALL}" for query in queries]
         before = cpu_seconds(self._stack).get("api", 0.0)
-        load = run_load(self._port, path, clients=1, seconds=seconds, seed=next(self._seeds))
+        load = run_load(self._port, paths, clients=1, seconds=seconds, seed=next(self._seeds))
         used_s = cpu_seconds(self._stack).get("api", 0.0) - before
-        searches = len(load.latencies_ms)
-        return Timed([ms / 1000 for ms in load.latencies_ms], load.cpu_s / searches, used_s / searches)
+        made = len(load.latencies_ms)
+        return Timed([ms / 1000 for ms in load.latencies_ms], load.cpu_s / made, used_s / made)

@@ -22,7 +22,8 @@ class SearchCosts:
     `texts` has the cost of a call of the encoder by number of texts; between two it is interpolated.
     `client` and `gateway` are what a search costs in these processes beside encoder and index; `asking` is
     the gateway's part of a call of the index, `index` the index process' own. `spread` are factors, around
-    1, by which calls of encoder and index differed from their median; one is drawn for each call.
+    1, by which calls of encoder and index, and what client and gateway do together, differed from their
+    median; one is drawn for each call.
     """
 
     client: Stage
@@ -30,6 +31,7 @@ class SearchCosts:
     texts: dict[int, Stage]
     asking: Stage
     index: Stage
+    gateway_spread: Sequence[float] = (1.0,)
     encoder_spread: Sequence[float] = (1.0,)
     index_spread: Sequence[float] = (1.0,)
 
@@ -90,12 +92,14 @@ class _Search:
 
     def once(self) -> Steps:
         costs = self._costs
-        yield from self._alone(self._client, self._cores, costs.client)
-        yield from self._alone(self._gateway, self._cores, costs.gateway.times(0.5))
+        factor = self._chance.choice(costs.gateway_spread)
+        half = costs.gateway.times(factor / 2)
+        yield from self._alone(self._client, self._cores, costs.client.times(factor))
+        yield from self._alone(self._gateway, self._cores, half)
         yield from self._encode()
         yield from self._alone(self._gateway, self._cores, costs.asking)
         yield self._env.all_of([self._env.process(self._ask(lock, cores)) for lock, cores in self._shards])
-        yield from self._alone(self._gateway, self._cores, costs.gateway.times(0.5))
+        yield from self._alone(self._gateway, self._cores, half)
 
     def _ask(self, lock: simpy.Resource, cores: Cores) -> Steps:
         if self._network_s:

@@ -20,9 +20,10 @@ from sightline.index import CollectionSpec
 from sightline.index.versions import version_of
 from sightline.likeness import DuplicateKind
 from sightline.payload import INDEXED_FIELDS, FieldType
-from sightline.queue.jobs import Batch
+from sightline.queue.jobs import Batch, JobRequest
 from sightline.queue.migration_records import MigrationState
-from sightline.queue.sources import Item, SourceKind
+from sightline.queue.planning import PlanningLeases
+from sightline.queue.sources import Item, PointsSource, SourceKind
 from sightline.queue.sync_state import FileState, SyncState, synced_folders
 from sightline.settings import Settings
 from sightline_api import dropping
@@ -276,3 +277,17 @@ def test_what_an_embedder_has_in_hand_is_waited_for(
     assert refusal(refused) == (409, "collection_in_use")
     assert refused.headers["retry-after"]
     assert client.get(f"/v1/collections/{NAME}").status_code == 200
+
+
+def test_who_plans_an_import_is_waited_for(
+    client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping, "END_WITHIN_S", 0.2)
+    make(client)
+    job = gateway.ledger.create(JobRequest(collection=NAME, source=PointsSource(upload="1" * 32)))
+    with PlanningLeases(gateway.redis, lease_s=30).held(job.id):
+        refused = client.delete(f"/v1/collections/{NAME}?force=true")
+    assert refusal(refused) == (409, "collection_in_use")
+    assert gateway.ledger.job(job.id).state.final
+
+    assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from sightline.queue.jobs import JobRequest
 from sightline.queue.ledger import Ledger
-from sightline.queue.sources import ExportTarget
+from sightline.queue.sources import ExportTarget, PointsSource
 from sightline.settings import Settings
 from sightline_api.app import create_app
 from sightline_api.gateway import Gateway
@@ -130,8 +130,20 @@ def test_files_of_an_import_are_kept_from_when_it_was_asked_for(client: TestClie
 
     assert client.post("/v1/collections/new/import", json={"upload": "2" * 32}).status_code == 202
 
-    gateway.portable.discard_stale(gateway.ledger.job)
+    gateway.portable.discard_stale(gateway.ledger)
     assert folder.exists()
+
+
+def test_files_that_were_sent_long_ago_go_unless_a_job_waits_for_them(gateway: Gateway) -> None:
+    waited, forgotten = (gateway.portable.upload(digit * 32) for digit in "34")
+    gateway.ledger.create(JobRequest(collection="new", source=PointsSource(upload=waited.name)))
+    for folder in (waited, forgotten):
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+
+    gateway.portable.discard_stale(gateway.ledger)
+
+    assert [folder.exists() for folder in (waited, forgotten)] == [True, False]
 
 
 def test_files_of_an_export_are_there_when_it_has_ended(

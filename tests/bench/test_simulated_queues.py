@@ -102,6 +102,12 @@ def test_one_client_waits_for_all_parts_one_after_another() -> None:
     assert found.per_second == pytest.approx(1 / 0.019)
 
 
+def test_a_search_that_passes_slowly_does_so_in_client_and_gateway_alike() -> None:
+    one = costs(client=Stage(0.002), gateway=Stage(0.006), index=Stage(0.010), gateway_spread=[0.5, 1.0, 2.0])
+    found = simulate_searches(one, cores=2, clients=1, seconds=4)
+    assert sorted({round(ms, 6) for ms in found.latencies_ms}) == [14.0, 18.0, 26.0]
+
+
 def by_little(found: Simulated) -> float:
     """How many searches there are at a time: rate times mean latency (Little, 1961)."""
     return found.per_second * sum(found.latencies_ms) / len(found.latencies_ms) / 1000

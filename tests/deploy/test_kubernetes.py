@@ -76,7 +76,7 @@ def given_settings(container: Any) -> dict[str, str]:
 
 
 def variables(file: Path) -> dict[str, str]:
-    lines = [line for line in file.read_text().splitlines() if line]
+    lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
     return {name: value for name, _, value in (line.partition("=") for line in lines)}
 
 
@@ -282,6 +282,13 @@ def test_no_secret_is_in_the_repository() -> None:
         assert not value or "PASSWORD@" in value, name
     ignored = (ROOT.parents[1] / ".gitignore").read_text().splitlines()
     assert "secrets.env" in ignored
+
+
+def test_uploads_that_come_in_at_once_fit_the_disk_they_wait_on() -> None:
+    settings = variables(BASE / "settings.env")
+    at_once = int(settings["SIGHTLINE_UPLOAD_CONCURRENCY"]) * int(settings["SIGHTLINE_MAX_UPLOAD_BYTES"])
+    (disk,) = [one for one in PODS["Deployment/sightline-api"]["spec"]["volumes"] if one["name"] == "data"]
+    assert at_once < int(disk["emptyDir"]["sizeLimit"].removesuffix("Gi")) << 30
 
 
 def test_qdrant_has_the_key_and_the_name_that_sightline_uses() -> None:

@@ -16,6 +16,7 @@ from sightline.index.edge.client import EdgeClient
 from sightline.index.server.index import ServerIndex
 from sightline_local.data_folder import data_folder_at
 
+WAITING = f"/v1/imports/{'5' * 32}/export.json"
 TAKEN = 60
 QUERIES = ("a cat", "a cup of coffee", "a rocket", "the night sky", "fur")
 
@@ -130,7 +131,8 @@ def test_exports_go_to_no_folder_that_is_not_allowed(here: Any, tmp_path: Path) 
 
 @pytest.fixture(scope="module")
 def backup(here: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Taken while the stack works on a job."""
+    """Taken while the stack works on a job, and a file waits to be imported."""
+    assert here.api.put(WAITING, content=b"{}").is_success
     folder = tmp_path_factory.mktemp("backups") / "today"
     told = sightline(here, "backup", str(folder), "--data", str(here.log.parent), "--json")
     assert json.loads(told)["index"] == "edge"
@@ -145,6 +147,7 @@ def test_a_backup_taken_while_it_runs_is_all_there(
     assert "not empty" in sightline(here, "restore", str(backup), "--data", str(data), code=2)
 
     with run_tiny_stack(data, tmp_path) as restored:
+        assert (data / WAITING.removeprefix("/v1/")).read_bytes() == b"{}"
         mine, theirs = images(here), images(restored)
         assert theirs == mine
         assert rankings(restored, list(mine)[:5]) == rankings(here, list(mine)[:5])

@@ -14,16 +14,18 @@ from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 from sightline.queue.messages import Queue
 from sightline.settings import Settings
 from sightline_embedder.health import IDLE_S, SILENCE_S, Heartbeat, find_fault, main
+from sightline_embedder.progress import Progress
 
 WORKER = """
 import sys
 from pathlib import Path
 from sightline.queue.broker import create_broker
 from sightline_embedder import health
+from sightline_embedder.progress import Progress
 
 health.BEAT_S = 0.05
 broker = create_broker(sys.argv[1], visibility_timeout_s=60)
-health.send_heartbeats(broker, [health.Heartbeat(Path(sys.argv[2]))])
+health.send_heartbeats(broker, [health.Heartbeat(Path(sys.argv[2]), Progress())])
 options = {"without_heartbeat": True, "without_gossip": True, "without_mingle": True}
 broker.Worker(pool="threads", concurrency=1, queues=["nothing"], quiet=True, **options).start()
 """
@@ -44,7 +46,7 @@ def waiting_message(redis: Redis) -> Iterator[None]:
 def beaten(settings: Settings) -> float:
     """Beat once; the time of the beat."""
     assert settings.heartbeat_file
-    Heartbeat(settings.heartbeat_file).beat()
+    Heartbeat(settings.heartbeat_file, Progress()).beat()
     return settings.heartbeat_file.stat().st_mtime
 
 
@@ -74,6 +76,19 @@ def test_messages_that_nobody_takes_are_a_fault(settings: Settings) -> None:
     fault = find_fault(settings, at + IDLE_S + 2)
     assert fault is not None
     assert "1 messages wait" in fault
+
+
+@pytest.mark.usefixtures("waiting_message")
+def test_a_download_that_goes_on_is_progress(settings: Settings) -> None:
+    assert settings.heartbeat_file
+    progress = Progress()
+    progress.at -= 2 * IDLE_S
+    heart = Heartbeat(settings.heartbeat_file, progress)
+    heart.beat()
+    assert find_fault(settings, time.time()) is not None
+    progress.note()
+    heart.beat()
+    assert find_fault(settings, time.time()) is None
 
 
 def test_command_says_what_is_wrong(

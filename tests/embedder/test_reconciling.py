@@ -12,6 +12,7 @@ from redis import Redis
 from sightline.errors import Unavailable
 from sightline.index import VectorIndex
 from sightline.index.edge.client import EdgeClient
+from sightline.portable.places import PortablePlaces
 from sightline.queue.broker import UNACKNOWLEDGED, send
 from sightline.queue.connection import connect_redis
 from sightline.queue.jobs import Batch, JobRequest
@@ -36,8 +37,9 @@ def settle_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def reconciler(redis: Redis, broker: Celery, ledger: Ledger) -> Reconciler:
-    return Reconciler(redis, broker, ledger, NO_INDEX, batches_in_flight=IN_FLIGHT, every_s=60)
+def reconciler(redis: Redis, broker: Celery, ledger: Ledger, tmp_path: Path) -> Reconciler:
+    places = PortablePlaces(tmp_path)
+    return Reconciler(redis, broker, ledger, NO_INDEX, places, batches_in_flight=IN_FLIGHT, every_s=60)
 
 
 def new_job(ledger: Ledger, batches: int, *, listed: bool) -> str:
@@ -144,14 +146,18 @@ class Failing:
         raise ZeroDivisionError("a defect")
 
 
-def test_a_defect_ends_one_sweep_and_not_the_next(redis: Redis, broker: Celery, ledger: Ledger) -> None:
+def test_a_defect_ends_one_sweep_and_not_the_next(
+    redis: Redis, broker: Celery, ledger: Ledger, tmp_path: Path
+) -> None:
     migrations = Migrations(redis)
     migrations.start(example_migration())
     (migration,) = migrations.active()
     migrations.move(migration.id, MigrationState.ABORTING)
     asked, stopping = Event(), Event()
     index = cast(VectorIndex, Failing(asked))
-    Reconciler(redis, broker, ledger, index, batches_in_flight=IN_FLIGHT, every_s=0.01).start(stopping)
+    places = PortablePlaces(tmp_path)
+    reconciler = Reconciler(redis, broker, ledger, index, places, batches_in_flight=IN_FLIGHT, every_s=0.01)
+    reconciler.start(stopping)
 
     assert asked.wait(30)
     stopping.set()

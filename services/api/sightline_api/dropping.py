@@ -1,5 +1,6 @@
 """Collections are deleted with all that is kept of them, once nothing more comes in."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from functools import partial
 from http import HTTPStatus
@@ -10,12 +11,13 @@ import anyio.to_thread
 from sightline.errors import CollectionNotFound
 from sightline.index import VectorIndex
 from sightline.queue.migration_records import Migration
+from sightline.queue.planning import any_planned
 from sightline.queue.sync_state import forget_syncs
 from sightline_api.gateway import Gateway
 from sightline_api.http.problems import ApiError
 
 END_WITHIN_S = 20.0
-"""Batches that an embedder has in hand end as they end; then the collection can go."""
+"""Batches and pages that an embedder has in hand end as they end; then the collection can go."""
 _POLL_S = 0.1
 _RETRY_AFTER_S = "10"
 
@@ -37,11 +39,12 @@ async def drop_collection(gateway: Gateway, name: str, *, force: bool) -> None:
         )
     for job_id in active:
         await anyio.to_thread.run_sync(gateway.ledger.stop, job_id)
+    in_hand = bool(active)
     with anyio.move_on_after(END_WITHIN_S):
-        while active:
+        while in_hand:
             await anyio.sleep(_POLL_S)
-            active = await anyio.to_thread.run_sync(_active_jobs, gateway, name)
-    if active:
+            in_hand = await anyio.to_thread.run_sync(_in_hand, gateway, name, active)
+    if in_hand:
         raise _in_use(
             f"{len(active)} job(s) of collection '{name}' were canceled, and an embedder still has pictures "
             f"of them in hand. Nothing was deleted; try again in a moment."
@@ -51,6 +54,12 @@ async def drop_collection(gateway: Gateway, name: str, *, force: bool) -> None:
 
 def _active_jobs(gateway: Gateway, name: str) -> list[str]:
     return [job_id for job_id, one in gateway.ledger.active_collections().items() if one == name]
+
+
+def _in_hand(gateway: Gateway, name: str, stopped: Sequence[str]) -> bool:
+    """Whether an embedder has a batch of the collection, or a page of one of its jobs that were stopped."""
+    # An import has no batches: whoever plans it inserts its points.
+    return bool(_active_jobs(gateway, name)) or any_planned(gateway.redis, stopped)
 
 
 def _migration(gateway: Gateway, name: str, *, force: bool) -> Migration | None:

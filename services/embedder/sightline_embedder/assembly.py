@@ -39,6 +39,7 @@ from sightline_embedder.portable.importing import PointsImport
 from sightline_embedder.portable.intents import ImportIntents
 from sightline_embedder.portable.jobs import PortableJobs
 from sightline_embedder.portable.opening import CollectionEncoders, PointsOpener
+from sightline_embedder.progress import Progress
 from sightline_embedder.reading import PictureReader
 from sightline_embedder.reconciling import Reconciler
 from sightline_embedder.recording import FileRecorder
@@ -66,6 +67,7 @@ class Embedder:
     media: MediaStore
     remotes: Remotes
     telemetry: Telemetry
+    progress: Progress
 
     def planner(self) -> Planner:
         """What lists sources and plans batches."""
@@ -74,7 +76,7 @@ class Embedder:
             self.ledger,
             self.broker,
             self.planning_leases,
-            opener=SourceOpener.of(self.settings, self.ledger, self.media, self.remotes),
+            opener=SourceOpener.of(self.settings, self.ledger, self.media, self.remotes, self.progress.note),
             sync=FolderSync(self.redis, self.index, self._writer, self.media, batch_pictures=batch_pictures),
             scan=DuplicateScan(self.index, Duplicates(self.redis, self._retention)),
             migrations=MigrationPlan(self.index, self.migrations, batch_pictures=batch_pictures),
@@ -174,6 +176,7 @@ class Embedder:
             self.broker,
             self.ledger,
             self.index,
+            self._places,
             batches_in_flight=self.settings.batches_in_flight,
             every_s=self.settings.visibility_timeout_s,
         )
@@ -223,4 +226,5 @@ def build_embedder(settings: Settings, telemetry: Telemetry) -> Embedder:
         media=media,
         remotes=remotes,
         telemetry=telemetry,
+        progress=Progress(),
     )

@@ -26,6 +26,13 @@ class PlannedElsewhere(SightlineError):
         super().__init__(f"Job {job_id} was planned on by another embedder meanwhile.")
 
 
+class JobOver(SightlineError):
+    """A job was canceled, or ended otherwise, while it was planned: nothing more may come of it."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} ended while it was planned.")
+
+
 class PointsGone(SightlineError):
     """Points were removed while a batch wrote to them: the batch is to be run again."""
 

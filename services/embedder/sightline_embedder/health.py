@@ -2,7 +2,7 @@
 
 That the process lives says little: consumers have been seen to stall after Redis came back, with
 everything else running. So the heartbeat is written by the loop that takes messages, and carries the
-time of the last message; `python -m sightline_embedder.health` judges it and ends with 0 or 1.
+time of the last progress; `python -m sightline_embedder.health` judges it and ends with 0 or 1.
 """
 
 import os
@@ -20,34 +20,35 @@ from sightline.errors import SightlineError
 from sightline.queue.connection import connect_redis
 from sightline.queue.messages import IndexBatch, Queue
 from sightline.settings import Settings, read_settings
+from sightline_embedder.progress import Progress
 
 BEAT_S = 5.0
 SILENCE_S = 60.0
 """Without a beat for this long the consumer is stuck, or has no Redis."""
 IDLE_S = 300.0
-"""Messages that wait while none was taken or finished for this long: above the slowest batch."""
+"""Messages that wait while nothing went on for this long: above the slowest batch."""
 
 
 class Heartbeat:
-    """The file's modification time is the last beat, its content the time of the last message."""
+    """The file's modification time is the last beat, its content the time of the last progress."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, progress: Progress) -> None:
         self._path = path
         self._unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-        self._last_message = time.time()
+        self._progress = progress
 
     def beat(self) -> None:
         """Write the file anew."""
-        self._unfinished.write_text(str(self._last_message))
+        self._unfinished.write_text(str(self._progress.at))
         self._unfinished.replace(self._path)
 
     def note_taken(self) -> None:
         """A message was taken."""
-        self._last_message = time.time()
+        self._progress.note()
 
     def note_finished(self, *, is_batch: bool) -> None:  # noqa: ARG002
         """A message was finished."""
-        self._last_message = time.time()
+        self._progress.note()
 
 
 class Beating(Protocol):
@@ -98,13 +99,13 @@ def find_fault(settings: Settings, now: float) -> str | None:
     if path is None or settings.redis_url is None:
         return "SIGHTLINE_HEARTBEAT_FILE or SIGHTLINE_REDIS_URL is not set."
     try:
-        last_beat, last_message = path.stat().st_mtime, float(path.read_text())
+        last_beat, last_progress = path.stat().st_mtime, float(path.read_text())
     except FileNotFoundError:
         return "The embedder does not take messages yet."
     if now - last_beat > SILENCE_S:
         return f"The consumer has not turned for {now - last_beat:.0f} s: it is stuck, or Redis is away."
-    if now - last_message > IDLE_S and (waiting := _waiting(settings.redis_url)):
-        return f"{waiting} messages wait, and none was taken for {now - last_message:.0f} s."
+    if now - last_progress > IDLE_S and (waiting := _waiting(settings.redis_url)):
+        return f"{waiting} messages wait, and nothing went on for {now - last_progress:.0f} s."
     return None
 
 

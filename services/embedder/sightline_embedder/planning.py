@@ -23,7 +23,7 @@ from sightline.queue.messages import IndexBatch, PlanJob
 from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import DuplicatesSource, Item, MigrationSource
 from sightline_embedder.duplicates.scan import DuplicateScan
-from sightline_embedder.errors import PlannedElsewhere, SourceError
+from sightline_embedder.errors import JobOver, PlannedElsewhere, SourceError
 from sightline_embedder.migrating.plan import MigrationPlan
 from sightline_embedder.open_steps import OpenSteps
 from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
@@ -160,8 +160,8 @@ class Planner:
         except MigrationRefused as error:
             # Paused or aborted at this moment: whoever resumes it sends another message.
             _log.info("migration_held_up", job_id=job_id, detail=str(error))
-        except PlannedElsewhere as error:
-            _log.info("planned_elsewhere", job_id=job_id, detail=str(error))
+        except (PlannedElsewhere, JobOver) as error:
+            _log.info("planning_ended", job_id=job_id, detail=str(error))
         except StorageFull as error:
             # An archive is copied while it is listed.
             if not self._patience.is_over(job_id):

@@ -14,6 +14,7 @@ from redis import Redis
 from sightline.ending_migrations import end_migration
 from sightline.errors import MigrationRefused, Unavailable
 from sightline.index import VectorIndex
+from sightline.portable.places import PortablePlaces
 from sightline.queue.broker import send
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Message
@@ -36,6 +37,7 @@ class Reconciler:
         broker: Celery,
         ledger: Ledger,
         index: VectorIndex,
+        places: PortablePlaces,
         *,
         batches_in_flight: int,
         every_s: float,
@@ -44,6 +46,7 @@ class Reconciler:
         self._broker = broker
         self._ledger = ledger
         self._index = index
+        self._places = places
         self._migrations = Migrations(redis)
         self._batches_in_flight = batches_in_flight
         self._every_s = every_s
@@ -69,6 +72,7 @@ class Reconciler:
             try:
                 self.sweep(stopping)
                 self.end_migrations()
+                self._places.discard_stale(self._ledger)
             except Unavailable as error:
                 _log.warning("sweep_put_off", reason=str(error))
             except Exception:

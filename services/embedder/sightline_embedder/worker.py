@@ -53,7 +53,7 @@ def _run(settings: Settings, telemetry: Telemetry) -> None:
         embedder.reconciler().start(stopping)
         Thread(target=_give_back_starts, args=(planner, stopping), name="giving-back", daemon=True).start()
         keep_leases(broker, settings.visibility_timeout_s)
-        file = [Heartbeat(settings.heartbeat_file)] if settings.heartbeat_file is not None else []
+        file = [Heartbeat(settings.heartbeat_file, embedder.progress)] if settings.heartbeat_file else []
         send_heartbeats(broker, [presence, *file])
         encoder = embedder.models.default.encoder
         _log.info("embedder_ready", model=encoder.manifest.name, numerics=encoder.numerics)

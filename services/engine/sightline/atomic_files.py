@@ -26,8 +26,11 @@ class AtomicFile:
         """Begin a file in the folder `unfinished`, on the same file system as its later path."""
         self._service = service
         with unavailable_when_failing(service):
-            make_folder(unfinished)
-            descriptor, name = mkstemp(dir=unfinished)
+            try:
+                descriptor, name = mkstemp(dir=unfinished)
+            except FileNotFoundError:
+                make_folder(unfinished)
+                descriptor, name = mkstemp(dir=unfinished)
             self._file = os.fdopen(descriptor, "wb")
             self._path = Path(name)
         self._finished = False

@@ -13,11 +13,15 @@ def uri_of(path: Path) -> str:
 def is_file_uri(uri: str) -> bool:
     """Whether this names a path that a file can have."""
     try:
-        return uri.startswith("file:///") and "\0" not in str(path_of(uri))
+        return uri.startswith("file:///") and b"\0" not in _path_bytes(uri)
     except UnicodeEncodeError:  # half of a surrogate pair
         return False
 
 
 def path_of(uri: str) -> Path:
     """The path that `uri_of` was given."""
-    return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://"))))
+    return Path(os.fsdecode(_path_bytes(uri)))
+
+
+def _path_bytes(uri: str) -> bytes:
+    return unquote_to_bytes(uri.removeprefix("file://"))

@@ -41,8 +41,9 @@ def configure_logging(level: str, service: str) -> None:
     root.setLevel(level.upper())
     # Who did what as an administrator is kept whatever else is.
     logging.getLogger("sightline.audit").setLevel(logging.INFO)
-    # httpcore would log headers, and with them addresses that carry a signature.
-    for talkative in ("celery", "httpcore", "httpx"):
+    # httpcore and urllib3 would log headers and addresses that carry a signature; botocore, pictures and
+    # answers with a session's credentials.
+    for talkative in ("boto3", "botocore", "celery", "httpcore", "httpx", "s3transfer", "urllib3"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
     # It warns of every message that is given back, which those who give it back have logged.
     logging.getLogger("celery.app.trace").setLevel(logging.ERROR)

@@ -126,19 +126,19 @@ class FolderMediaStore:
 
     def put_thumbnail(self, collection: str, image_id: str, data: bytes) -> None:
         """See MediaStore."""
-        path = self._thumbnail_path(collection, image_id)
-        with unavailable_when_failing(SERVICE):
-            # An original beside them has to be found, so the folders above are waited for.
-            make_folder(self._folder(collection) / "thumbnails")
-        with self.new_file() as file:
-            file.write(data)
-            # It can be made again, and waiting for the disk takes longer than that.
-            file.finish(path, durable=False)
+        self.put_thumbnails(collection, {image_id: data})
 
     def put_thumbnails(self, collection: str, thumbnails: Mapping[str, bytes]) -> None:
         """See MediaStore."""
+        with unavailable_when_failing(SERVICE):
+            # An original beside them has to be found, so the folders above are waited for.
+            make_folder(self._folder(collection) / "thumbnails")
         for image_id, data in thumbnails.items():
-            self.put_thumbnail(collection, image_id, data)
+            path = self._thumbnail_path(collection, image_id)
+            with self.new_file() as file:
+                file.write(data)
+                # It can be made again, and waiting for the disk takes longer than that.
+                file.finish(path, durable=False)
 
     def read_thumbnail(self, collection: str, image_id: str) -> bytes:
         """See MediaStore."""

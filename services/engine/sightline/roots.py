@@ -28,4 +28,16 @@ def open_within(path: Path, roots: Sequence[Path]) -> int:
         raise OutsideRoots(path)
     # O_NONBLOCK: a named pipe would wait for a writer for ever. O_NOFOLLOW: the file may have become a
     # link since it was checked.
-    return os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if not _is_open_within(descriptor, roots):
+        os.close(descriptor)
+        raise OutsideRoots(path)
+    return descriptor
+
+
+def _is_open_within(descriptor: int, roots: Sequence[Path]) -> bool:
+    """Whether what was opened lies in one of `roots`: a folder above it may have become a link meanwhile."""
+    opened = Path(f"/proc/self/fd/{descriptor}")
+    if not opened.is_symlink():  # no Linux
+        return True
+    return within_roots(opened, roots)

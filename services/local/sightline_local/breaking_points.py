@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sightline.index.connect import SEARCHING
 from sightline.index.tuning import AUTO_QUANTIZED_POINTS, SCANNED_POINTS, Tuning, VectorLayout
 from sightline_local.capacity import GB, SPARE_DISK, USABLE_RAM, Demand, Node
 from sightline_local.figures import Basis
@@ -20,8 +21,6 @@ _FILES = 2
 _REDIS_BYTES = GB
 _SCAN_S_PER_POINT = 52.1e-3 / 500_000
 """An exact search of 500,000 points: docs/benchmarks.md, growth."""
-_EXACT_PATIENCE_S = 10.0
-"""How long an api waits for one answer of a Qdrant server."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +99,9 @@ def _of_the_index(node: Node, costs: ItemCosts, tuning: Tuning) -> Iterator[Brea
         )
     yield BreakingPoint(
         "measuring recall",
-        round(_EXACT_PATIENCE_S / _SCAN_S_PER_POINT),
-        "The exact search that recall is measured with takes ten seconds of one node and is given up.",
+        round(SEARCHING.answer_s / _SCAN_S_PER_POINT),
+        f"The exact search that recall is measured with takes {SEARCHING.answer_s} s of one node, and is "
+        f"given up.",
         "SIGHTLINE_RECALL_SAMPLE_S=0, and sightline eval on judged queries.",
         Basis.EXTRAPOLATED,
     )

@@ -5,7 +5,7 @@ after them, and files are there before the points that they belong to.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sightline.backup.folders import copy_files
@@ -20,12 +20,14 @@ from sightline.backup.manifest import (
     write_manifest,
 )
 from sightline.backup.media import check_media, put_media, take_media
+from sightline.backup.portable import put_portable, take_portable
 from sightline.backup.records import dump_records, require_no_records, restore_records
 from sightline.errors import BackupError
 from sightline.index.edge.client import EdgeClient
 from sightline.settings import Settings
 from sightline_local.data_folder import DataFolder, data_folder_at, open_data_folder
 from sightline_local.errors import StartError
+from sightline_local.index_process import index_process
 from sightline_local.redis_child import RedisChild
 
 
@@ -39,15 +41,10 @@ def take_backup(data: Path, folder: Path, settings: Settings) -> BackupManifest:
     with new_backup(folder) as draft, _found(data) as (there, runs):
         with _redis(there, runs) as redis_url:
             records = dump_records(redis_url, draft / RECORDS)
-        if runs:
-            index = EdgeClient(there.index_socket)
-            try:
-                index.copy_to(draft / INDEX)
-            finally:
-                index.close()
-        else:
-            copy_files(there.index, draft / INDEX)
+        with _index(there, runs) as index:
+            index.copy_to(draft / INDEX)
         media = take_media(_at(settings, there), draft)
+        take_portable(there.root, draft)
         copy_files(there.models, draft / MODELS)
         return write_manifest(draft, "edge", records, media, settings.media_url)
 
@@ -61,6 +58,7 @@ def restore_backup(folder: Path, data: Path, settings: Settings) -> BackupManife
         raise BackupError(f"Data folder {root} is not empty. Restore into a new one.")
     with open_data_folder(data) as there:
         put_media(folder / MEDIA, _at(settings, there))
+        put_portable(folder, there.root)
         copy_files(folder / MODELS, there.models)
         copy_files(folder / INDEX, there.index)
         with _redis(there, runs=False) as redis_url:
@@ -89,6 +87,21 @@ def _found(data: Path) -> Iterator[tuple[DataFolder, bool]]:
         yield folder, False
     finally:
         held.__exit__(None, None, None)
+
+
+@contextmanager
+def _index(folder: DataFolder, runs: bool) -> Iterator[EdgeClient]:
+    """The index on a data folder, whose process is started meanwhile if no stack runs.
+
+    A stack that was killed leaves one that still flushes: the new one waits until that has ended.
+    """
+    if runs:
+        with closing(EdgeClient(folder.index_socket)) as client:
+            yield client
+    else:
+        with index_process(folder.index, folder.index_socket, {}) as (_, client):
+            client.collections()  # Waits until it answers, as copying does not.
+            yield client
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What Prometheus is told, and who may ask."""
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def test_the_version_and_the_process_are_told(client: TestClient) -> None:
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert samples(answer.text, "sightline_build_info") == {(version("sightline-api"),): 1}
     assert samples(answer.text, "process_resident_memory_bytes")[()] > 1 << 20
+
+
+def test_scrapes_take_no_more_than_one_thread(fresh: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way, most = 0, 0
+    really_told = Metrics.text
+
+    def counted(metrics: Metrics) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return really_told(metrics)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(Metrics, "text", counted)
+    with fresh as client, ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(lambda _: client.get("/metrics").status_code, range(16)))
+    assert (answers, most) == ([200] * 16, 1)
 
 
 def test_requests_are_counted_by_the_template_of_their_route(fresh: TestClient) -> None:

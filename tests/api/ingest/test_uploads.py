@@ -100,6 +100,7 @@ LARGE = json.dumps({"text": "x" * (64 << 10)})
         ([file("good.jpg"), text("metadata", '{"a": NaN}')], 422, "bad_metadata"),
         ([file("good.jpg"), text("metadata", '{"a": "\\ud800"}')], 422, "bad_metadata"),
         ([file("good.jpg"), text("metadata", "[" * 100_000)], 422, "bad_metadata"),
+        ([file("good.jpg"), text("metadata", '{"a":[' + "[]," * 400_000 + "[]]}")], 422, "bad_metadata"),
         ([file("good.jpg"), text("metadata", '{"a":' * 40 + "1" + "}" * 40)], 422, "bad_metadata"),
         ([file("good.jpg"), text("metadata", " " * (5 << 20))], 422, "validation_failed"),
     ],

@@ -276,7 +276,9 @@ def test_nothing_is_written_outside_of_the_roots(desk: Any, make_points: MakePoi
     assert list(outside.iterdir()) == []
 
 
-def test_what_a_stopped_export_left_goes_with_the_next(desk: Any, make_points: MakePoints) -> None:
+def test_what_a_stopped_export_left_goes_and_what_another_made_stays(
+    desk: Any, make_points: MakePoints
+) -> None:
     desk.fill("here", make_points(230), FIELDS)
     stopped = desk.start("here", ExportTarget())
     with pytest.raises(Died):
@@ -285,6 +287,7 @@ def test_what_a_stopped_export_left_goes_with_the_next(desk: Any, make_points: M
     assert desk.places.export(stopped.id).is_dir()
 
     kept = desk.run("here", ExportTarget())
+    desk.places.discard_stale(desk.ledger)
 
     assert not desk.places.export(stopped.id).exists()
     assert (desk.places.export(kept.id) / "export.json").is_file()

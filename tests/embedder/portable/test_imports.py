@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from importing_by_hand import POINTS, code, imported, renewed
 from sightline.errors import FailureReason
 from sightline.identity import source_key
 from sightline.index import Point
-from sightline.payload import INDEXED_FIELDS
+from sightline.payload import INDEXED_FIELDS, Source
 from sightline.queue.jobs import JobState
 from sightline.queue.sources import ExportTarget
 
@@ -67,7 +68,7 @@ BAD_ROWS: dict[str, tuple[FailureReason, Callable[[dict[str, Any]], Any]]] = {
     "endless metadata": (FailureReason.BAD_POINT, lambda row: row.update(metadata='{"a":' * 9_000 + "1")),
     "many tags": (FailureReason.BAD_METADATA, lambda row: row.update(tags=[str(n) for n in range(201)])),
     "a long tag": (FailureReason.BAD_METADATA, lambda row: row.update(tags=["x" * 257])),
-    "a long row": (FailureReason.BAD_POINT, lambda row: row.update(thumbnail=b"RIFF" + b"x" * (5 << 20))),
+    "a long row": (FailureReason.BAD_POINT, lambda row: row.update(thumbnail=b"RIFF" + b"x" * (33 << 20))),
 }  # fmt: skip
 
 
@@ -126,6 +127,32 @@ def test_two_rows_of_one_picture_are_one(desk: Any, export: Path) -> None:
     job = imported(desk, export)
     assert (job.counts.indexed, job.counts.unchanged, job.counts.total) == (POINTS - 1, 1, POINTS)
     assert "second" not in {tag for point in desk.points("there").values() for tag in point.payload.tags}
+
+
+def test_a_picture_in_two_files_is_one(desk: Any, export: Path) -> None:
+    manifest = json.loads((export / "export.json").read_text())
+    (first,) = manifest["files"]
+    second = dict(first, name="points-00001.parquet")
+    shutil.copy(export / first["name"], export / second["name"])
+    renewed(export, files=[first, second], points=2 * POINTS)
+
+    job = imported(desk, export)
+
+    assert (job.counts.indexed, job.counts.unchanged) == (POINTS, POINTS)
+
+
+def test_the_placeholder_of_a_catalogue_goes_out_and_comes_in(desk: Any, make_points: MakePoints) -> None:
+    (point,) = make_points(1)
+    uris = [f"file:///catalogue/a folder with a long name/{number}.jpg" for number in range(40_000)]
+    sources = {source_key(uri): Source(kind="folder", uri=uri) for uri in uris}
+    desk.fill("here", [replace(point, payload=point.payload.model_copy(update={"sources": sources}))], {})
+    desk.run("here", ExportTarget(path=str(desk.root / "out")))
+
+    job = imported(desk, desk.root / "out")
+
+    assert job.counts.indexed == 1, desk.failures(job)
+    (there,) = desk.points("there").values()
+    assert there.payload.sources == sources
 
 
 def test_an_export_of_another_model_is_refused(desk: Any, export: Path) -> None:

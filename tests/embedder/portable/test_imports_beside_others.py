@@ -15,7 +15,9 @@ from sightline.index import CollectionSpec, Point
 from sightline.payload import INDEXED_FIELDS, FirstIndexed
 from sightline.queue.jobs import JobState
 from sightline.queue.migration_records import MigrationState
-from sightline.queue.sources import PointsSource
+from sightline.queue.sources import ExportTarget, PointsSource
+
+MakePoints = Callable[[int], list[Point]]
 
 
 class Died(BaseException):
@@ -49,26 +51,29 @@ def test_files_that_were_sent_long_ago_serve_an_import_to_its_end(desk: Any, exp
         shutil.copytree(export, folder)
         os.utime(folder, (0, 0))
 
-    job = desk.run("there", PointsSource(upload=ours.name))
+    job = desk.start("there", PointsSource(upload=ours.name))
+    desk.places.discard_stale(desk.ledger)
+    desk.planner().plan(job.id)
 
-    assert (job.state, job.counts.indexed) == (JobState.SUCCEEDED, POINTS)
+    ended = desk.ledger.job(job.id)
+    assert (ended.state, ended.counts.indexed) == (JobState.SUCCEEDED, POINTS)
     assert [folder.exists() for folder in (ours, other)] == [False, False]
 
 
-class DyingAtTheEnd:
-    """A ledger of somebody who dies before, or after, the record that all files were read."""
+class DyingLedger:
+    """A ledger of somebody who dies before, or after, the record that a cursor was reached."""
 
-    def __init__(self, ledger: Any, *, after: bool) -> None:
-        self._ledger, self._after = ledger, after
+    def __init__(self, ledger: Any, reached: str, *, after: bool) -> None:
+        self._ledger, self._reached, self._after = ledger, reached, after
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
 
     def plan_batch(self, job_id: str, batch: Any, cursor: str, **options: Any) -> bool:
-        if cursor == "done" and not self._after:
+        if cursor == self._reached and not self._after:
             raise Died
         done = self._ledger.plan_batch(job_id, batch, cursor, **options)
-        if cursor == "done":
+        if cursor == self._reached:
             raise Died
         return bool(done)
 
@@ -81,7 +86,7 @@ def test_an_import_of_sent_files_succeeds_though_its_planner_dies_at_the_end(
     shutil.copytree(export, sent)
     job = desk.start("there", PointsSource(upload=sent.name))
     with pytest.raises(Died):
-        desk.planner(DyingAtTheEnd(desk.ledger, after=after)).plan(job.id)
+        desk.planner(DyingLedger(desk.ledger, "done", after=after)).plan(job.id)
     assert sent.exists()
 
     desk.planner().plan(job.id)
@@ -89,6 +94,43 @@ def test_an_import_of_sent_files_succeeds_though_its_planner_dies_at_the_end(
     ended = desk.ledger.job(job.id)
     assert (ended.state, ended.counts.indexed) == (JobState.SUCCEEDED, POINTS)
     assert not sent.exists()
+
+
+@pytest.mark.parametrize("reached", ["0.4", "1.4", "2.4"])
+@pytest.mark.parametrize("after", [False, True])
+def test_an_import_counts_every_point_once_though_its_planner_dies(
+    desk: Any, make_points: MakePoints, reached: str, after: bool
+) -> None:
+    desk.points_per_file = 4
+    desk.fill("here", make_points(POINTS), INDEXED_FIELDS)
+    desk.run("here", ExportTarget(path=str(desk.root / "out")))
+    job = desk.start("there", PointsSource(path=str(desk.root / "out")))
+    with pytest.raises(Died):
+        desk.planner(DyingLedger(desk.ledger, reached, after=after)).plan(job.id)
+
+    desk.planner().plan(job.id)
+
+    ended = desk.ledger.job(job.id)
+    assert (ended.state, ended.counts.indexed, ended.counts.unchanged) == (JobState.SUCCEEDED, POINTS, 0)
+    assert desk.points("there").keys() == desk.points("here").keys()
+    assert not desk.redis.keys("sightline:import:*"), "nothing is noted of what has ended"
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_an_import_that_is_canceled_leaves_no_page_that_it_did_not_count(
+    desk: Any, make_points: MakePoints, after: bool
+) -> None:
+    desk.points_per_file = 4
+    desk.fill("here", make_points(POINTS), INDEXED_FIELDS)
+    desk.run("here", ExportTarget(path=str(desk.root / "out")))
+    job = desk.start("there", PointsSource(path=str(desk.root / "out")))
+    index = Meanwhile(desk.index, lambda: desk.ledger.stop(job.id), after=after)
+
+    desk.planner(jobs=desk.jobs(index)).plan(job.id)
+
+    ended = desk.ledger.job(job.id)
+    assert (ended.state, ended.counts.indexed) == (JobState.CANCELED, 0)
+    assert not desk.points("there")
 
 
 def test_nothing_is_imported_beside_a_migration(desk: Any, export: Path) -> None:
@@ -106,8 +148,8 @@ def test_nothing_is_imported_beside_a_migration(desk: Any, export: Path) -> None
     assert imported(desk, export).counts.indexed == 1
 
 
-class MigratingMeanwhile:
-    """An index of which a collection begins to be migrated just before, or just after, points come in."""
+class Meanwhile:
+    """An index with which something happens just before, or just after, points come in."""
 
     def __init__(self, index: Any, begin: Callable[[], Any], *, after: bool) -> None:
         self._index, self._begin, self._after = index, begin, after
@@ -147,7 +189,7 @@ def test_an_import_that_a_migration_overtakes_leaves_nothing_in_one_version_alon
             raise Died
 
     job = desk.start("there", PointsSource(path=str(export)))
-    index = MigratingMeanwhile(desk.index, begin, after=after)
+    index = Meanwhile(desk.index, begin, after=after)
     with suppress(Died):
         desk.planner(jobs=desk.jobs(index)).plan(job.id)
     desk.planner().plan(job.id)

@@ -153,6 +153,10 @@ def test_what_was_lost_is_noted_once_and_forgotten_with_the_migration(migrations
     migrations.lost.note(held.id, {"q": broken, "r": broken})
     assert migrations.lost.among(held.id, ["r", "none", "q"]) == {"r": broken, "q": gone}
     assert migrations.lost.by_reason(held.id) == {FailureReason.NOT_FOUND: 2, FailureReason.INTERNAL: 1}
+    assert sorted(one for page in migrations.lost.ids(held.id) for one in page) == ["p", "q", "r"]
+    migrations.lost.take_back(held.id, ["q", "r", "none"])
+    migrations.lost.take_back(held.id, ["q"])
+    assert migrations.lost.by_reason(held.id) == {FailureReason.NOT_FOUND: 1}
     migrations.move(held.id, S.FINISHED)
     assert migrations.lost.among(held.id, ["p"]) == migrations.lost.by_reason(held.id) == {}
 

@@ -103,11 +103,22 @@ def report_of(gateway: Gateway, migration: Migration, judged: Sequence[Judged]) 
         points_old=gateway.index.count(migration.old),
         points_new=gateway.index.count(migration.new),
         from_thumbnails=from_thumbnails(gateway, migration),
-        lost=gateway.migrations.lost.by_reason(migration.id),
+        lost=lost_now(gateway, migration),
         live_queries=_of_requests(gateway, versions, gateway.request_sample.of(migration.collection)),
         pictures=_of_pictures(gateway, versions),
         judged=_of_judged(gateway, versions, judged) if judged else None,
     )
+
+
+def lost_now(gateway: Gateway, migration: Migration) -> dict[FailureReason, int]:
+    """How many points of the old version could not be encoded for the new one, by reason.
+
+    Those that came in again since they were noted, or were deleted, are noted no more.
+    """
+    for ids in gateway.migrations.lost.ids(migration.id):
+        old, new = (gateway.index.retrieve(version, ids) for version in (migration.old, migration.new))
+        gateway.migrations.lost.take_back(migration.id, [one for one in ids if one not in old or one in new])
+    return gateway.migrations.lost.by_reason(migration.id)
 
 
 def from_thumbnails(gateway: Gateway, migration: Migration) -> int:

@@ -133,7 +133,7 @@ def revoke_key(
 ) -> None:
     """Revoke a key: within two seconds it opens nothing, and no session that was opened with it."""
     try:
-        gateway.keys.revoke(key_id, keep_admin=gateway.settings.api_key is None)
+        gateway.keys.revoke(key_id, keep_admin=not gateway.settings.api_key)
     except KeyRefused as error:
         raise _conflict(error) from error
     gateway.key_ring.forget()

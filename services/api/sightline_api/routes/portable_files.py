@@ -76,7 +76,10 @@ def delete_export(gateway: GatewayDep, job: JobDep) -> None:
 async def put_import_file(
     request: Request, gateway: GatewayDep, upload_id: UploadId, file: ImportFile
 ) -> None:
-    """Send a file that is to be imported, in place of one of that name. It is kept for a day at most."""
+    """Send a file that is to be imported, in place of one of that name.
+
+    It is kept for a day, or until the import that names it has ended.
+    """
     if not is_import_file(file):
         detail = f"No export and nothing of clip-retrieval has a file of the name {file[:100]!r}."
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "import_file_unknown", detail)

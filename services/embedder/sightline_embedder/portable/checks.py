@@ -25,7 +25,7 @@ MAX_THUMBNAIL_BYTES = 1 << 20
 _MAX_TEXT = 256
 _MAX_URI = 12_400
 """A path of 4,096 bytes, each of them written as three characters."""
-_MAX_SOURCES_BYTES = 80 << 20
+_MAX_SOURCES_BYTES = 24 << 20
 # What is said of a whole job comes on top of what is said of its pictures, each with the limit of its own.
 _MOST_TAGS = 2 * MAX_TAGS
 _MOST_METADATA_BYTES = 2 * MAX_METADATA_BYTES
@@ -46,7 +46,8 @@ def vector_in(raw: RawPoint, dimension: int) -> NDArray[np.float32]:
     if raw.vector is None or len(raw.vector) != dimension * 4:
         raise BadPicture(FailureReason.BAD_VECTOR, f"has no vector of {dimension} numbers.")
     vector = np.frombuffer(raw.vector, dtype="<f4")
-    length = float(np.linalg.norm(vector.astype(np.float64)))
+    exact = vector.astype(np.float64)
+    length = math.sqrt(np.dot(exact, exact))
     if not math.isfinite(length) or abs(length - 1) > _LENGTH_TOLERANCE:
         raise BadPicture(FailureReason.BAD_VECTOR, f"has a vector of length {length:.6g}, which is not 1.")
     return vector

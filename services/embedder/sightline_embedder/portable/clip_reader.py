@@ -6,7 +6,7 @@ picture, and a sample of such pictures is encoded and compared with what the fol
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class ClipReader:
             )
         return CollectionSpec(collection, manifest.space, manifest.dimension, indexed_fields(self._fields))
 
-    def pages(self, after: str | None) -> Iterator[PointsPage]:
+    def pages(self, after: str | None) -> Generator[PointsPage, None, None]:
         """See PointsReader."""
         first, _, row = (after or "0.0").partition(".")
         begin = int(row)

@@ -1,7 +1,7 @@
 """The points of an export, wherever its folder is."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
@@ -68,7 +68,7 @@ class ExportReader:
             manifest.precision if fit else None,
         )
 
-    def pages(self, after: str | None) -> Iterator[PointsPage]:
+    def pages(self, after: str | None) -> Generator[PointsPage, None, None]:
         """See PointsReader."""
         number, _, row = (after or "0.0").partition(".")
         manifest, begin = self._manifest(), int(row)

@@ -7,14 +7,15 @@ after a crash with the file that was begun.
 import hashlib
 import io
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from sightline.atomic_files import AtomicFile, make_folder, unavailable_when_failing
-from sightline.errors import CollectionNotFound, MediaNotFound, StorageFull
+from sightline.disk_room import check_disk_room
+from sightline.errors import CollectionNotFound, MediaNotFound
 from sightline.index import CollectionInfo, StoredPoint, VectorIndex
 from sightline.media import MediaStore
 from sightline.portable.manifest import MANIFEST, ExportManifest, PointsFile
@@ -25,6 +26,7 @@ from sightline.queue.sources import ExportTarget
 from sightline.roots import within_roots
 from sightline_embedder.errors import PlannedElsewhere, SourceError
 from sightline_embedder.portable.points_file import PointsWriter
+from sightline_embedder.prefetching import prefetched
 from sightline_embedder.steps import Step
 
 POINTS_PER_FILE = 10_000
@@ -73,7 +75,6 @@ class CollectionExport:
         number, _, last = (after or "0 ").partition(" ")
         folder = self._folder(job, asked)
         if after is None:
-            self._places.discard_stale(self._ledger.job)
             _claim(folder, job.id)
         draft = self._draft(job, asked, folder, int(number))
         if draft is not None:
@@ -99,7 +100,12 @@ class CollectionExport:
         if held is not None and held.job == job.id and len(held.files) >= files:
             return held.with_files(held.files[:files])
         if files:
-            raise SourceError("export_exists", f"{folder} was changed by somebody else while it was written.")
+            raise SourceError(
+                "export_exists",
+                f"{folder} does not hold what this export has written until now. Either somebody changed "
+                f"it, or embedders on several machines take turns and do not share it: name a folder that "
+                f"all of them reach under this path.",
+            )
         draft = _new_draft(job, self._described(job.request.collection), asked)
         _write_manifest(folder, _DRAFT, draft)
         return draft
@@ -114,7 +120,7 @@ class CollectionExport:
         self, job: Job, folder: Path, draft: ExportManifest, cursor: str | None, last: str | None
     ) -> Iterator[Step]:
         while True:
-            self._check_room(folder)
+            check_disk_room(_SERVICE, folder, self._min_free_bytes)
             name = f"points-{len(draft.files):05}.parquet"
             with AtomicFile(_SERVICE, folder / _UNFINISHED) as file:
                 written = self._write(file, name, draft, last)
@@ -147,21 +153,23 @@ class CollectionExport:
         self, file: AtomicFile, name: str, draft: ExportManifest, after: str | None
     ) -> tuple[PointsFile, str] | None:
         """Write the points beyond an id into a file: what it is then, and its last id; None without any."""
-        points = self._page(draft, after, min(_ROWS_PER_GROUP, self._points_per_file))
-        if not points:
-            return None
-        count, hashed = 0, _HashedFile(file)
-        with PointsWriter(hashed, draft.dimension) as writer:
-            while points:
-                thumbnails = self._thumbnails(draft.collection, points) if draft.thumbnails else {}
+        count, last, hashed = 0, "", _HashedFile(file)
+        with PointsWriter(hashed, draft.dimension) as writer, prefetched(self._pages(draft, after)) as pages:
+            for points, thumbnails in pages:
                 writer.write(points, thumbnails)
-                count += len(points)
-                after = points[-1].id
-                left = min(_ROWS_PER_GROUP, self._points_per_file - count)
-                points = self._page(draft, after, left) if left else ()
-        assert after is not None
-        made = PointsFile(name=name, points=count, bytes=hashed.size, sha256=hashed.digest.hexdigest())
-        return made, after
+                count, last = count + len(points), points[-1].id
+        if not count:
+            return None
+        return PointsFile(name=name, points=count, bytes=hashed.size, sha256=hashed.digest.hexdigest()), last
+
+    def _pages(
+        self, draft: ExportManifest, after: str | None
+    ) -> Generator[tuple[Sequence[StoredPoint], Mapping[str, bytes]], None, None]:
+        """The points of one file beyond an id, a group of rows at a time, with their thumbnails."""
+        left = self._points_per_file
+        while left and (points := self._page(draft, after, min(_ROWS_PER_GROUP, left))):
+            yield points, self._thumbnails(draft.collection, points) if draft.thumbnails else {}
+            left, after = left - len(points), points[-1].id
 
     def _page(self, draft: ExportManifest, after: str | None, limit: int) -> Sequence[StoredPoint]:
         try:
@@ -184,16 +192,6 @@ class CollectionExport:
             except MediaNotFound:
                 continue  # It never had one, or the picture has just been deleted.
         return found
-
-    def _check_room(self, folder: Path) -> None:
-        with unavailable_when_failing(_SERVICE):
-            free = shutil.disk_usage(folder).free
-        if free < self._min_free_bytes:
-            raise StorageFull(
-                _SERVICE,
-                f"{free:,} bytes are free, and {self._min_free_bytes:,} must stay free "
-                f"(SIGHTLINE_MIN_FREE_BYTES). Make room on the disk of {folder}.",
-            )
 
 
 class _HashedFile(io.RawIOBase):

@@ -10,15 +10,11 @@ from redis import Redis
 from sightline.queue.connection import redis_errors
 
 _SERVICE = "the record of imports"
-
-
-class _Intent(msgspec.Struct, frozen=True):
-    cursor: str
-    new: list[str]
+_Ids = list[str]
 
 
 class ImportIntents:
-    """For each import the points that its page at hand makes. Raises Unavailable without Redis."""
+    """For each import the points that its pages at hand make. Raises Unavailable without Redis."""
 
     def __init__(self, redis: Redis, retention: timedelta) -> None:
         self._redis = redis
@@ -27,15 +23,23 @@ class ImportIntents:
     def noted(self, job_id: str, cursor: str) -> set[str] | None:
         """The points that the page before `cursor` was going to make; None for a page that nobody began."""
         with redis_errors(_SERVICE):
-            record = cast(str | None, self._redis.get(_key(job_id)))
-        intent = msgspec.json.decode(record, type=_Intent) if record else None
-        return set(intent.new) if intent is not None and intent.cursor == cursor else None
+            ids = cast(str | None, self._redis.hget(_key(job_id), cursor))
+        return None if ids is None else set(msgspec.json.decode(ids, type=_Ids))
 
-    def note(self, job_id: str, cursor: str, new: Collection[str]) -> None:
-        """Note them, in place of those of the page before."""
-        record = msgspec.json.encode(_Intent(cursor, list(new)))
+    def note(self, job_id: str, cursor: str, new: Collection[str]) -> set[str]:
+        """Note them, unless some are noted for that page already: another planner began it. What is noted."""
+        key = _key(job_id)
+        with redis_errors(_SERVICE), self._redis.pipeline() as steps:
+            steps.hsetnx(key, cursor, msgspec.json.encode(list(new)))
+            steps.hget(key, cursor)
+            steps.expire(key, self._retention)
+            _, noted, _ = steps.execute()
+        return set(msgspec.json.decode(noted, type=_Ids))
+
+    def forget_page(self, job_id: str, cursor: str) -> None:
+        """Forget a page that has been recorded as taken in."""
         with redis_errors(_SERVICE):
-            self._redis.set(_key(job_id), record, ex=self._retention)
+            self._redis.hdel(_key(job_id), cursor)
 
     def forget(self, job_id: str) -> None:
         """Forget what was noted."""
@@ -44,4 +48,4 @@ class ImportIntents:
 
 
 def _key(job_id: str) -> str:
-    return f"sightline:import:{job_id}:page"
+    return f"sightline:import:{job_id}:pages"

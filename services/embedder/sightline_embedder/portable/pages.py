@@ -1,6 +1,6 @@
 """What imports are made of, whatever their format: pages of points, each with what of it cannot be used."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,5 +28,5 @@ class PointsReader(Protocol):
     def spec(self, collection: str) -> CollectionSpec:
         """What the collection has to be; raises SourceError for vectors of another space than ours."""
 
-    def pages(self, after: str | None) -> Iterator[PointsPage]:
+    def pages(self, after: str | None) -> Generator[PointsPage, None, None]:
         """The pages after a cursor, always the same."""

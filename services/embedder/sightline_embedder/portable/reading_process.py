@@ -11,7 +11,8 @@ from sightline_embedder.portable.points_file import raw_points
 from sightline_embedder.portable.rows import Fault, Order, RawPoint, Rows, damaged
 
 _ANSWER_BYTES = 8 << 20
-_MAX_ROW_BYTES = 4 << 20
+_MAX_ROW_BYTES = 32 << 20
+"""Above all that a row may have: sources (checks.py), metadata and a thumbnail."""
 _ROWS_AT_ONCE = 512
 
 

@@ -9,28 +9,46 @@ from typing import BinaryIO, Self
 from sightline.atomic_files import make_folder, unavailable_when_failing
 from sightline.buckets import Buckets
 from sightline.buckets.addresses import names_object
+from sightline.disk_room import check_disk_room
 from sightline.errors import BadPicture
 from sightline.settings import Settings
 from sightline_embedder.errors import SourceError
 from sightline_embedder.fetching import Fetcher, FetchLimits
+from sightline_embedder.progress import OnProgress, no_progress
 
 _SERVICE = "The folder for downloads"
 
 
 class Downloads:
-    """Archives and manifests as files without a name, which go with their reader."""
+    """Archives and manifests as files without a name, which go with their reader.
+
+    `min_free_bytes` stay free on the disk of `folder`. `on_progress` is told of everything that arrives: one
+    download may take as long as `timeout_s`.
+    """
 
     def __init__(
-        self, fetcher: Fetcher, buckets: Buckets, folder: Path, *, max_bytes: int, timeout_s: float
+        self,
+        fetcher: Fetcher,
+        buckets: Buckets,
+        folder: Path,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        min_free_bytes: int,
+        on_progress: OnProgress = no_progress,
     ) -> None:
         self._fetcher = fetcher
         self._buckets = buckets
         self._folder = folder
         self._max_bytes = max_bytes
         self._limits = FetchLimits(total_s=timeout_s)
+        self._min_free_bytes = min_free_bytes
+        self._on_progress = on_progress
 
     @classmethod
-    def of(cls, settings: Settings, fetcher: Fetcher, buckets: Buckets) -> Self:
+    def of(
+        cls, settings: Settings, fetcher: Fetcher, buckets: Buckets, on_progress: OnProgress = no_progress
+    ) -> Self:
         """Downloads within the limits of the settings, in a folder beside the media."""
         return cls(
             fetcher,
@@ -38,11 +56,16 @@ class Downloads:
             settings.data_dir / "downloads",
             max_bytes=settings.download_max_bytes,
             timeout_s=settings.download_timeout_s,
+            min_free_bytes=settings.min_free_bytes,
+            on_progress=on_progress,
         )
 
     @contextmanager
     def __call__(self, url: str) -> Iterator[BinaryIO]:
-        """See RemoteFiles; the code of the SourceError is the reason that a picture would have."""
+        """See RemoteFiles; the code of the SourceError is the reason that a picture would have.
+
+        Raises StorageFull.
+        """
         with unavailable_when_failing(_SERVICE):
             make_folder(self._folder)
             file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed below, also after errors
@@ -57,13 +80,14 @@ class Downloads:
     def _download(self, url: str, file: BinaryIO) -> None:
         if names_object(url):
             with self._buckets.stream(url, self._max_bytes) as opened:
-                _write(opened.chunks, file)
+                self._write(opened.chunks, file)
         else:
             with self._fetcher.stream(url, self._max_bytes, self._limits) as download:
-                _write(download.chunks, file)
+                self._write(download.chunks, file)
 
-
-def _write(chunks: Iterable[bytes], file: BinaryIO) -> None:
-    for chunk in chunks:
-        with unavailable_when_failing(_SERVICE):
-            file.write(chunk)
+    def _write(self, chunks: Iterable[bytes], file: BinaryIO) -> None:
+        for chunk in chunks:
+            check_disk_room(_SERVICE, self._folder, self._min_free_bytes, len(chunk))
+            with unavailable_when_failing(_SERVICE):
+                file.write(chunk)
+            self._on_progress()

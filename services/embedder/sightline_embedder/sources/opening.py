@@ -22,6 +22,7 @@ from sightline.queue.sources import (
     RecordedSource,
 )
 from sightline.settings import Settings
+from sightline_embedder.progress import OnProgress, no_progress
 from sightline_embedder.remotes import Remotes
 from sightline_embedder.sources import Source
 from sightline_embedder.sources.archives.limits import ArchiveLimits
@@ -49,13 +50,20 @@ class SourceOpener:
     metadata_fields: Mapping[str, FieldType]
 
     @classmethod
-    def of(cls, settings: Settings, ledger: Ledger, media: MediaStore, remotes: Remotes) -> Self:
-        """An opener within what the settings allow."""
+    def of(
+        cls,
+        settings: Settings,
+        ledger: Ledger,
+        media: MediaStore,
+        remotes: Remotes,
+        on_progress: OnProgress = no_progress,
+    ) -> Self:
+        """An opener within what the settings allow; `on_progress` is told how downloads go on."""
         return cls(
             ledger=ledger,
             media=media,
             buckets=remotes.buckets,
-            remote_files=Downloads.of(settings, remotes.fetcher, remotes.buckets),
+            remote_files=Downloads.of(settings, remotes.fetcher, remotes.buckets, on_progress),
             import_roots=settings.import_roots,
             archive_limits=ArchiveLimits.of(settings),
             metadata_fields=settings.metadata_fields,

@@ -40,6 +40,8 @@ def put_media(source: Path, settings: Settings) -> tuple[int, int]:
     Raises SettingsError, Unavailable and StorageFull.
     """
     if settings.media_url is None:
+        if source.exists() and settings.media_dir.exists() and source.samefile(settings.media_dir):
+            return 0, 0
         return copy_files(source, settings.media_dir)
     store = open_media(settings)
     count = size = 0

@@ -22,6 +22,7 @@ from sightline.backup.manifest import (
     write_manifest,
 )
 from sightline.backup.media import check_media, put_media, take_media
+from sightline.backup.portable import put_portable, take_portable
 from sightline.backup.records import dump_records, require_no_records, restore_records
 from sightline.errors import BackupError, CollectionNotFound, SettingsError
 from sightline.index.server.snapshots import QdrantSnapshots
@@ -42,6 +43,7 @@ def take_backup(settings: Settings, folder: Path) -> BackupManifest:
             (draft / INDEX).mkdir()
             _take_index(snapshots, partial(_collections, settings, qdrant_url), draft / INDEX)
         media = take_media(settings, draft)
+        take_portable(settings.data_dir, draft)
         return write_manifest(draft, "qdrant", records, media, settings.media_url)
 
 
@@ -58,6 +60,7 @@ def restore_backup(settings: Settings, folder: Path) -> BackupManifest:
             f"Qdrant has collections of Sightline already ({', '.join(there)}). Restore into an empty one."
         )
     put_media(folder / MEDIA, settings)
+    put_portable(folder, settings.data_dir)
     held = {one.name.removesuffix(_SNAPSHOT): one for one in (folder / INDEX).glob(f"*{_SNAPSHOT}")}
     for name, file in sorted(held.items()):
         snapshots.put_back(name, file)

@@ -4,16 +4,18 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from sightline.atomic_files import unavailable_when_failing
 from sightline.errors import JobNotFound
 from sightline.portable.manifest import MANIFEST, POINTS_FILE
-from sightline.queue.jobs import Job, JobState, is_job_id
+from sightline.queue.jobs import JobState, is_job_id
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import PointsSource
 
 CLIP_FILE = re.compile(r"img_emb_[0-9]{1,9}\.npy|metadata_[0-9]{1,9}\.parquet")
+EXPORTS, IMPORTS = "exports", "imports"
 UPLOAD_KEPT_S = 24 * 3600.0
 _SERVICE = "The data folder"
 _UPLOAD_ID = re.compile(r"[0-9a-f]{32}")
@@ -36,8 +38,8 @@ class PortablePlaces:
     """
 
     def __init__(self, data_dir: Path) -> None:
-        self._exports = data_dir / "exports"
-        self._imports = data_dir / "imports"
+        self._exports = data_dir / EXPORTS
+        self._imports = data_dir / IMPORTS
 
     def export(self, job_id: str) -> Path:
         """The folder of a job's export; raises ValueError for what is no job's id."""
@@ -62,29 +64,43 @@ class PortablePlaces:
             if folder.exists():
                 shutil.rmtree(folder)
 
-    def discard_stale(self, job_of: Callable[[str], Job]) -> None:
-        """Delete the exports of jobs that are forgotten, failed or canceled, and uploads of long ago.
-
-        `job_of` gives a job by its id, and raises JobNotFound.
-        """
+    def discard_stale(self, ledger: Ledger) -> None:
+        """Delete the exports of jobs that are forgotten, failed or canceled, and uploads of long ago that no
+        job waits for."""
         for folder in self._folders(self._exports):
-            if _is_stale(folder.name, job_of):
+            if _is_stale(folder.name, ledger):
                 self.forget(folder)
+        if old := self._old_uploads():
+            # Looked at last: what is asked for after this makes its upload new.
+            awaited = _awaited_uploads(ledger)
+            for folder in old:
+                if folder.name not in awaited:
+                    self.forget(folder)
+
+    def _old_uploads(self) -> list[Path]:
         before = time.time() - UPLOAD_KEPT_S
-        for folder in self._folders(self._imports):
-            with unavailable_when_failing(_SERVICE):
-                changed_at = folder.stat().st_mtime
-            if changed_at < before:
-                self.forget(folder)
+        with unavailable_when_failing(_SERVICE):
+            return [one for one in self._folders(self._imports) if one.stat().st_mtime < before]
 
     def _folders(self, above: Path) -> list[Path]:
         with unavailable_when_failing(_SERVICE):
             return sorted(above.iterdir()) if above.is_dir() else []
 
 
-def _is_stale(job_id: str, job_of: Callable[[str], Job]) -> bool:
+def _awaited_uploads(ledger: Ledger) -> set[str]:
+    """The uploads that jobs which have not ended import."""
+    awaited = set()
+    for job_id in ledger.active():
+        with suppress(JobNotFound):
+            source = ledger.job(job_id).request.source
+            if isinstance(source, PointsSource) and source.upload is not None:
+                awaited.add(source.upload)
+    return awaited
+
+
+def _is_stale(job_id: str, ledger: Ledger) -> bool:
     try:
-        state = job_of(job_id).state
+        state = ledger.job(job_id).state
     except JobNotFound:
         return True
     return state.final and state is not JobState.SUCCEEDED

@@ -1,6 +1,6 @@
 """The points that a migration could not encode for its new version, as Redis records them, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import cast
 
@@ -20,6 +20,20 @@ for i = 1, #ARGV, 3 do
   end
 end
 """
+_TAKE_BACK = """
+-- ARGV: ids of points
+for _, id in ipairs(ARGV) do
+  local record = redis.call('HGET', KEYS[1], id)
+  if record then
+    local reason = cjson.decode(record).reason
+    redis.call('HDEL', KEYS[1], id)
+    if redis.call('HINCRBY', KEYS[2], reason, -1) <= 0 then
+      redis.call('HDEL', KEYS[2], reason)
+    end
+  end
+end
+"""
+_AT_ONCE = 512
 
 
 class Lost(BaseModel):
@@ -37,6 +51,7 @@ class LostPoints:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._note = redis.register_script(_NOTE)
+        self._take_back = redis.register_script(_TAKE_BACK)
 
     def note(self, migration_id: str, lost: Mapping[str, Lost]) -> None:
         """Note points that could not be encoded; of one that is noted already the first reason stays."""
@@ -44,6 +59,25 @@ class LostPoints:
             noted = [(point_id, one.model_dump_json(), one.reason.value) for point_id, one in lost.items()]
             with redis_errors(_SERVICE):
                 self._note(keys=_keys(migration_id), args=list(chain.from_iterable(noted)))
+
+    def take_back(self, migration_id: str, point_ids: Sequence[str]) -> None:
+        """Note no more that these could not be encoded."""
+        if point_ids:
+            with redis_errors(_SERVICE):
+                self._take_back(keys=_keys(migration_id), args=list(point_ids))
+
+    def ids(self, migration_id: str) -> Iterator[Sequence[str]]:
+        """The ids of all, some hundred at a time; what is noted meanwhile may be among them, or twice."""
+        records_key, _ = _keys(migration_id)
+        cursor = 0
+        while True:
+            with redis_errors(_SERVICE):
+                cursor, page = cast(
+                    tuple[int, dict[str, str]], self._redis.hscan(records_key, cursor, count=_AT_ONCE)
+                )
+            yield list(page)
+            if cursor == 0:
+                return
 
     def among(self, migration_id: str, point_ids: Sequence[str]) -> Mapping[str, Lost]:
         """Those of some points that could not be encoded, by id, and why."""

@@ -83,6 +83,12 @@ class PlanningLeases:
                     lock.acquire(blocking=False, token=token)
 
 
+def any_planned(redis: Redis, job_ids: Sequence[str]) -> bool:
+    """Whether somebody plans one of these jobs at this moment, or died while planning; raises Unavailable."""
+    with redis_errors(_SERVICE):
+        return bool(job_ids) and redis.exists(*(_key(job_id) for job_id in job_ids)) > 0
+
+
 def _key(job_id: str) -> str:
     return f"sightline:planning:{job_id}"
 
