@@ -25,7 +25,7 @@ from sightline_embedder.progress import Progress
 
 health.BEAT_S = 0.05
 broker = create_broker(sys.argv[1], visibility_timeout_s=60)
-health.send_heartbeats(broker, [health.Heartbeat(Path(sys.argv[2]), Progress())])
+health.send_heartbeats(broker, [health.Heartbeat(Path(sys.argv[2]), Progress()).beat])
 options = {"without_heartbeat": True, "without_gossip": True, "without_mingle": True}
 broker.Worker(pool="threads", concurrency=1, queues=["nothing"], quiet=True, **options).start()
 """
@@ -82,7 +82,7 @@ def test_messages_that_nobody_takes_are_a_fault(settings: Settings) -> None:
 def test_a_download_that_goes_on_is_progress(settings: Settings) -> None:
     assert settings.heartbeat_file
     progress = Progress()
-    progress.at -= 2 * IDLE_S
+    progress.started -= 2 * IDLE_S
     heart = Heartbeat(settings.heartbeat_file, progress)
     heart.beat()
     assert find_fault(settings, time.time()) is not None

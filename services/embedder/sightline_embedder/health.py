@@ -8,17 +8,16 @@ time of the last progress; `python -m sightline_embedder.health` judges it and e
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from celery import Celery, bootsteps
-from celery.signals import task_postrun, task_prerun
 from redis.exceptions import RedisError
 
 from sightline.errors import SightlineError
 from sightline.queue.connection import connect_redis
-from sightline.queue.messages import IndexBatch, Queue
+from sightline.queue.messages import Queue
 from sightline.settings import Settings, read_settings
 from sightline_embedder.progress import Progress
 
@@ -30,7 +29,7 @@ IDLE_S = 300.0
 
 
 class Heartbeat:
-    """The file's modification time is the last beat, its content the time of the last progress."""
+    """The file's modification time is the last beat, its content the last progress, or the start."""
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self._path = path
@@ -39,45 +38,16 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Write the file anew."""
-        self._unfinished.write_text(str(self._progress.at))
+        self._unfinished.write_text(str(self._progress.at or self._progress.started))
         self._unfinished.replace(self._path)
 
-    def note_taken(self) -> None:
-        """A message was taken."""
-        self._progress.note()
 
-    def note_finished(self, *, is_batch: bool) -> None:  # noqa: ARG002
-        """A message was finished."""
-        self._progress.note()
-
-
-class Beating(Protocol):
-    """Who wants to know how the consumer goes on."""
-
-    def beat(self) -> None:
-        """The consumer's loop turns."""
-
-    def note_taken(self) -> None:
-        """A message was taken."""
-
-    def note_finished(self, *, is_batch: bool) -> None:
-        """A message was finished: a batch, or a step of planning."""
-
-
-def send_heartbeats(broker: Celery, listeners: Sequence[Beating]) -> None:
-    """Have the worker of this application beat from its consumer's loop; call before it starts."""
+def send_heartbeats(broker: Celery, beats: Sequence[Callable[[], None]]) -> None:
+    """Have the worker of this application call these from its consumer's loop; call before it starts."""
 
     def beat() -> None:
-        for one in listeners:
-            one.beat()
-
-    def note_taken() -> None:
-        for one in listeners:
-            one.note_taken()
-
-    def note_finished(task: str) -> None:
-        for one in listeners:
-            one.note_finished(is_batch=task == IndexBatch.task)
+        for one in beats:
+            one()
 
     class Beat(bootsteps.StartStopStep):  # type: ignore[misc]
         """Started again with the consumer after each loss of the connection."""
@@ -89,8 +59,6 @@ def send_heartbeats(broker: Celery, listeners: Sequence[Beating]) -> None:
             parent.timer.call_repeatedly(BEAT_S, beat)
 
     broker.steps["consumer"].add(Beat)
-    task_prerun.connect(lambda **_: note_taken(), weak=False)
-    task_postrun.connect(lambda task, **_: note_finished(task.name), weak=False)
 
 
 def find_fault(settings: Settings, now: float) -> str | None:

@@ -9,10 +9,14 @@ OnProgress: TypeAlias = Callable[[], None]
 
 
 class Progress:
-    """The time of the last progress, as Unix time in seconds. Safe to use from several threads."""
+    """When it started and, as `at`, the last progress, if any; Unix times in seconds.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
-        self.at = time.time()
+        self.started = time.time()
+        self.at: float | None = None
 
     def note(self) -> None:
         """Something went on."""

@@ -7,13 +7,13 @@ from threading import Event, Thread
 import structlog
 from celery import Celery
 from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_shutting_down
 
 from sightline.errors import Unavailable
 from sightline.index.connect import open_index
 from sightline.queue.embedders import Embedders
 from sightline.queue.ledger import Ledger
-from sightline.queue.messages import Queue
+from sightline.queue.messages import IndexBatch, Queue
 from sightline.settings import Settings
 from sightline.tracing import open_tracer
 from sightline.waiting import await_services
@@ -23,6 +23,7 @@ from sightline_embedder.leases import keep_leases
 from sightline_embedder.metrics import EmbedderMetrics, metrics_served
 from sightline_embedder.planning import Planner
 from sightline_embedder.presence import Presence
+from sightline_embedder.progress import Progress
 from sightline_embedder.recovery import rebuild_queue
 from sightline_embedder.stages import Telemetry
 from sightline_embedder.tasks import register_tasks
@@ -43,7 +44,7 @@ def run_worker(settings: Settings) -> None:
 def _run(settings: Settings, telemetry: Telemetry) -> None:
     embedder = build_embedder(settings, telemetry)
     broker, stopping = embedder.broker, Event()
-    presence, planner = Presence(Embedders(embedder.redis)), embedder.planner()
+    presence, planner = Presence(Embedders(embedder.redis), embedder.progress), embedder.planner()
     register_tasks(broker, planner, embedder.runner(), stopping, telemetry)
     try:
         _await_services(settings, embedder.ledger, stopping)
@@ -53,8 +54,9 @@ def _run(settings: Settings, telemetry: Telemetry) -> None:
         embedder.reconciler().start(stopping)
         Thread(target=_give_back_starts, args=(planner, stopping), name="giving-back", daemon=True).start()
         keep_leases(broker, settings.visibility_timeout_s)
-        file = [Heartbeat(settings.heartbeat_file, embedder.progress)] if settings.heartbeat_file else []
-        send_heartbeats(broker, [presence, *file])
+        _watch_messages(embedder.progress, presence)
+        file = [Heartbeat(settings.heartbeat_file, embedder.progress).beat] if settings.heartbeat_file else []
+        send_heartbeats(broker, [presence.beat, *file])
         encoder = embedder.models.default.encoder
         _log.info("embedder_ready", model=encoder.manifest.name, numerics=encoder.numerics)
         _consume(broker, stopping)
@@ -62,6 +64,16 @@ def _run(settings: Settings, telemetry: Telemetry) -> None:
         stopping.set()
         presence.leave()
         embedder.close()
+
+
+def _watch_messages(progress: Progress, presence: Presence) -> None:
+    def finished(task: str) -> None:
+        progress.note()
+        if task == IndexBatch.task:
+            presence.count_batch()
+
+    task_prerun.connect(lambda **_: progress.note(), weak=False)
+    task_postrun.connect(lambda task, **_: finished(task.name), weak=False)
 
 
 def _await_services(settings: Settings, ledger: Ledger, stopping: Event) -> None:

@@ -47,7 +47,7 @@ def test_messages_that_nobody_takes_are_named(embedders: Embedders, ledger: Ledg
     announce(embedders, idle_s=2 * STALLED_S)
     checks.queue_moves()  # nothing waits
     redis.lpush(Queue.INGEST.value, "a message", "another")
-    with pytest.raises(NotWell, match="2 messages wait, and none was taken for 10 minutes"):
+    with pytest.raises(NotWell, match="2 messages wait, and nothing went on for 10 minutes"):
         checks.queue_moves()
     announce(embedders, idle_s=1)
     checks.queue_moves()

@@ -11,7 +11,7 @@ from sightline_api.readiness.check import NotWell
 STARTING_S = 30.0
 """Embedders need some time to load their model; nobody is missed before."""
 STALLED_S = 300.0
-"""Messages that wait while none is taken for so long."""
+"""Messages that wait while nothing goes on for so long."""
 CLOCK_S = 5.0
 """Clocks that differ by more than this are named."""
 _MINUTE_S = 60
@@ -33,12 +33,12 @@ class CrewChecks:
             raise NotWell("No embedder is alive.")
 
     def queue_moves(self) -> None:
-        """Raise NotWell if messages wait and none has been taken for long."""
+        """Raise NotWell if messages wait and nothing has gone on for long."""
         crew = self._embedders.crew()
         idle_s = _idle_s(crew, self._ledger) if crew.waiting else 0.0
         if idle_s > STALLED_S:
             raise NotWell(
-                f"{crew.waiting} messages wait, and none was taken for {idle_s / _MINUTE_S:.0f} minutes."
+                f"{crew.waiting} messages wait, and nothing went on for {idle_s / _MINUTE_S:.0f} minutes."
             )
 
     def clocks_agree(self) -> None:
@@ -55,7 +55,7 @@ class CrewChecks:
 
 
 def _idle_s(crew: Crew, ledger: Ledger) -> float:
-    """Since a message was taken, or if none has been since the oldest job was made."""
+    """Since something went on, or if nothing has since the oldest job was made."""
     progress = [
         one.sign.last_progress.timestamp() - one.clock_ahead_s
         for one in crew.embedders

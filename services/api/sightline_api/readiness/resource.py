@@ -42,7 +42,10 @@ class Readiness(BaseModel):
 
 
 class EmbedderResource(BaseModel):
-    """An embedder that is alive; `last_progress` is when it last took or finished a message."""
+    """An embedder that is alive.
+
+    `last_progress` is when it last took or finished a message, or a download went on.
+    """
 
     id: str
     host: str

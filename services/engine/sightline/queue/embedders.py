@@ -21,7 +21,8 @@ _SERVICE = "the embedders' signs of life"
 class SignOfLife(BaseModel):
     """What an embedder says of itself; times are those of its own clock.
 
-    `last_progress` is when a message was last taken or finished, `batches` how many were finished.
+    `last_progress` is when a message was last taken or finished or a download went on, `batches` how many
+    batches were finished.
     """
 
     model_config = ConfigDict(frozen=True)
