@@ -10,8 +10,10 @@ from sightline.errors import CollectionNotFound
 from sightline.file_uri import path_of
 from sightline.identity import source_key
 from sightline.media import MediaStore
+from sightline.queue.sources import FolderSource
 from sightline.queue.sync_state import Departure, FileState, Settlement, SyncState
 from sightline.writing import PointWriter
+from sightline_embedder.synced_folder import check_folder
 
 _log = structlog.get_logger(__name__)
 
@@ -21,12 +23,16 @@ class Sweep:
     """Deals with the departures of one folder and collection; twice is as good as once."""
 
     collection: str
+    folder: FolderSource
     state: SyncState
     writer: PointWriter
     media: MediaStore
 
     def run(self, cursor: int, at_once: int) -> Iterator[int]:
-        """Deal with the departures from a cursor on, about `at_once` at a time; yields where to go on."""
+        """Deal with the departures from a cursor on, about `at_once` at a time; yields where to go on.
+
+        Raises SourceError, and removes nothing more, where the folder is not there or holds no picture.
+        """
         while True:
             cursor, departures = self.state.departures(cursor, at_once)
             if departures:
@@ -45,6 +51,9 @@ class Sweep:
                 leaving.setdefault(departure.point_id, []).append(source_key(departure.uri))
             if settlement is not None:
                 settlements.append(settlement)
+        if leaving:
+            # Only now: the disk may have gone while its files were looked for.
+            check_folder(self.folder, self.state.count() or len(leaving))
         removed = self._remove(leaving) if leaving else 0
         self.state.settle(settlements)
         _log.info("folder_swept", collection=self.collection, departures=len(departures), removed=removed)

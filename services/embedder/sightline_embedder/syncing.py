@@ -26,11 +26,11 @@ from sightline.queue.jobs import Job
 from sightline.queue.sources import FolderSource, PictureRef, SourceKind
 from sightline.queue.sync_state import Departure, FileStamp, SyncState
 from sightline.writing import PointWriter
-from sightline_embedder.errors import SourceError
 from sightline_embedder.recording import uri_below
 from sightline_embedder.sources import Listed, Source
 from sightline_embedder.steps import Step
 from sightline_embedder.sweeping import Sweep, is_gone
+from sightline_embedder.synced_folder import check_folder, folder_empty
 
 _SEED, _SCAN, _LIST, _SWEEP = "seed", "scan", "list", "sweep"
 _AT_ONCE = 512
@@ -62,7 +62,8 @@ class FolderSync:
         """The steps after a cursor. Doing one twice equals doing it once.
 
         Raises SourceError as `listing` does, and `folder_empty` where there is no picture left in a folder
-        with known files: it is more likely that its disk is not mounted.
+        with known files: it is more likely that its disk is not mounted. The embedder that goes on with a
+        scan or a sweep may be another than the one that lists, so these look for themselves.
         """
         phase, _, position = (after or _SEED).partition(" ")
         state = self._state(job, folder)
@@ -71,13 +72,13 @@ class FolderSync:
                 yield from self._seed(job, folder, state, position)
             phase, position = _SCAN, ""
         if phase == _SCAN:
-            yield from _scan(state, position)
+            yield from _scan(folder, state, position)
             phase, position = _LIST, ""
         if phase == _LIST:
             yield from self._list(job, folder, state, listing, position)
             yield Step(_SWEEP, alone=True)
             position = ""
-        sweep = Sweep(job.request.collection, state, self._writer, self._media)
+        sweep = Sweep(job.request.collection, folder, state, self._writer, self._media)
         for cursor in sweep.run(int(position or 0), _AT_ONCE):
             yield Step(f"{_SWEEP} {cursor}")
 
@@ -131,7 +132,7 @@ class FolderSync:
         if changed or unchanged:
             yield Step(f"{_LIST} {cursor}", changed, unchanged)
         if not cursor and (known := state.count()):
-            raise _folder_empty(folder, known)
+            raise folder_empty(folder, known)
 
     def _compare(self, job: Job, state: SyncState, found: Sequence[Listed]) -> Sequence[bool]:
         """Which of the files listed have the stamp they had, and are still sources of their points."""
@@ -153,11 +154,15 @@ class FolderSync:
         ]
 
 
-def _scan(state: SyncState, position: str) -> Iterator[Step]:
+def _scan(folder: FolderSource, state: SyncState, position: str) -> Iterator[Step]:
     cursor = int(position or 0)
     while True:
         cursor, files = state.scan(cursor, _AT_ONCE)
-        state.depart(Departure(one.point_id, uri) for uri, one in files.items() if is_gone(uri))
+        gone = [Departure(one.point_id, uri) for uri, one in files.items() if is_gone(uri)]
+        if gone:
+            # Only now: the disk may have gone while its files were looked for.
+            check_folder(folder, state.count())
+            state.depart(gone)
         if cursor == 0:
             break
         yield Step(f"{_SCAN} {cursor}")
@@ -171,11 +176,3 @@ def _stamp(uri: str) -> FileStamp | None:
     except OSError:
         return None
     return FileStamp.of(about) if stat.S_ISREG(about.st_mode) else None
-
-
-def _folder_empty(folder: FolderSource, known: int) -> SourceError:
-    return SourceError(
-        "folder_empty",
-        f"Folder {folder.path} holds no pictures, but {known} of its pictures are indexed. If its disk is "
-        f"not mounted, mount it and sync again. If they were deleted on purpose, put one picture there.",
-    )

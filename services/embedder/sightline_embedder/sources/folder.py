@@ -46,9 +46,7 @@ class FolderListing:
         try:
             entries = _entries(self._folder)
         except OSError as error:
-            raise SourceError(
-                "folder_unreadable", f"Folder {self._folder} cannot be listed: {error.strerror}."
-            ) from error
+            raise _unreadable(self._folder, error) from error
         for path in self._walk(entries, resume):
             uri = uri_of(path)
             yield Listed(PictureRef(kind=SourceKind.FOLDER, uri=uri), cursor=uri)
@@ -77,6 +75,30 @@ class FolderListing:
             yield folder
             return
         yield from self._walk(entries, resume)
+
+
+def holds_picture(folder: Path, *, recursive: bool) -> bool:
+    """Whether listing the folder would find anything; raises SourceError if it cannot be read."""
+    try:
+        with os.scandir(folder) as scan:
+            return any(_is_or_holds_picture(entry, recursive) for entry in scan)
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _is_or_holds_picture(entry: "os.DirEntry[str]", recursive: bool) -> bool:
+    if not _is_wanted(entry):
+        return False
+    if not entry.is_dir(follow_symlinks=False):
+        return True
+    try:
+        return recursive and holds_picture(Path(entry.path), recursive=True)
+    except SourceError:
+        return False
+
+
+def _unreadable(folder: Path, error: OSError) -> SourceError:
+    return SourceError("folder_unreadable", f"Folder {folder} cannot be listed: {error.strerror}.")
 
 
 def _entries(folder: Path) -> Sequence["os.DirEntry[str]"]:
