@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from sightline.errors import BadRequest, FieldNotIndexed, SpaceMismatch
 from sightline.index.filters import FIELD_PATTERN
 from sightline.index.ranking import BestScore, Diverse, Nearest, Ranking
+from sightline.index.values import LARGEST_STORED, SMALLEST_STORED
 from sightline.payload import FieldType, Payload
 
 MAX_METADATA_DEPTH = 32
@@ -125,7 +126,7 @@ def check_json(value: Any, where: str, depth: int = 0) -> None:
         case None | bool():
             return
         case int():
-            sound = -(2**63) <= value < 2**63
+            sound = SMALLEST_STORED <= value <= LARGEST_STORED
         case float():
             sound = math.isfinite(value)
         case str():

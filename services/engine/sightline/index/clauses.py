@@ -9,7 +9,7 @@ import msgspec
 
 from sightline.index.filters import All, Condition, Filter, Not, Some, check_fields
 from sightline.index.geo import Area, open_boxes
-from sightline.index.values import moment
+from sightline.index.values import LARGEST_STORED, SMALLEST_STORED, moment
 from sightline.payload import FieldType
 
 
@@ -170,7 +170,15 @@ def _range(condition: Condition, kind: FieldType) -> Clause:
     low = None if isinstance(low, datetime) else low
     high = None if isinstance(high, datetime) else high
     if kind is FieldType.INTEGER:
-        # The engine would cut the fraction off, so that 1 would be "not less than 1.5".
-        low = None if low is None else math.ceil(low)
-        high = None if high is None else math.floor(high)
+        return _whole_range(condition.field, low, high)
     return NumberRange(condition.field, low, high)
+
+
+def _whole_range(field: str, low: float | None, high: float | None) -> Clause:
+    # The engine would take a larger bound for the largest number it can store, which may be there.
+    if (low is not None and low > LARGEST_STORED) or (high is not None and high < SMALLEST_STORED):
+        return Never(Every())
+    # It would cut the fraction off, so that 1 would be "not less than 1.5".
+    low = None if low is None else max(math.ceil(low), SMALLEST_STORED)
+    high = None if high is None else min(math.floor(high), LARGEST_STORED)
+    return NumberRange(field, low, high)

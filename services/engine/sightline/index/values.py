@@ -13,6 +13,8 @@ MAX_TEXT = 1_024
 """Longest text of a condition, in characters."""
 MAX_INTEGER = 2**53 - 1
 """Largest whole number that JSON readers agree on (RFC 8259, section 6)."""
+SMALLEST_STORED, LARGEST_STORED = -(2**63), 2**63 - 1
+"""Whole numbers that an engine can keep; metadata may have larger ones than conditions name."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _MOMENT = re.compile(

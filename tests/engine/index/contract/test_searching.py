@@ -83,6 +83,30 @@ def test_values_are_counted_under_a_filter(
     assert counted("tags", '{"field": "format", "eq": "gif"}') == []
 
 
+@pytest.mark.parametrize(
+    ("bounds", "matching"),
+    [
+        ('"gte": 1e20', []),
+        ('"lte": 1e20', [-(2**63), 5, 2**63 - 1]),
+        ('"gte": -1e300', [-(2**63), 5, 2**63 - 1]),
+        ('"lte": -1e300', []),
+        ('"gte": -1e300, "lte": 1e300', [-(2**63), 5, 2**63 - 1]),
+        ('"gte": 4.5, "lte": 1e300', [5, 2**63 - 1]),
+    ],
+)
+def test_bounds_of_whole_numbers_may_be_larger_than_any_of_them(
+    index: VectorIndex, collection: str, make_point: MakePoint, bounds: str, matching: list[int]
+) -> None:
+    stocks = (-(2**63), 5, 2**63 - 1)
+    index.insert(collection, [make_point(one, metadata={"stock": stock}) for one, stock in enumerate(stocks)])
+    filter = parse_filter(f'{{"field": "metadata.stock", {bounds}}}')
+
+    assert index.count(collection, filter) == len(matching)
+    found = index.search(collection, query(make_point(1000), filter=filter))
+    assert sorted(hit.payload.metadata["stock"] for hit in found) == matching
+    assert len(index.facet(collection, "metadata.stock", limit=10, filter=filter)) == len(matching)
+
+
 def test_values_that_cannot_be_counted_are_refused(index: VectorIndex, collection: str) -> None:
     with pytest.raises(FieldNotIndexed):
         index.facet(collection, "metadata.nothing", limit=10)
