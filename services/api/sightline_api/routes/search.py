@@ -92,6 +92,7 @@ async def search_by_image(
     limit: Annotated[Limit, Form()] = 20,
     min_relevance: Annotated[MinRelevance, Form()] = None,
     filter: Annotated[str | None, Form(description="the filter tree as JSON")] = None,
+    cursor: Annotated[str | None, Form(description="the `next_cursor` of the page before")] = None,
 ) -> SearchResponse:
     """Search by a picture in a form, and by words too if `q` is there."""
     data = await file.read(gateway.settings.max_picture_bytes + 1)
@@ -105,6 +106,7 @@ async def search_by_image(
             gateway,
             parts,
             limit=limit,
+            cursor=cursor,
             filter=tree,
             min_relevance=min_relevance,
             collection=collection,

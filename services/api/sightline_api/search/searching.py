@@ -75,7 +75,8 @@ def _search(gateway: Gateway, request: SearchRequest, served: Served[QueryModel]
         gateway.query_sample.offer(collection, replace(wanted, with_vectors=False))
         gateway.request_sample.offer(served.name, request)
     reached = offset + limit
-    more = len(found) > limit and reached < depth and bool(hits)
+    # A page without a hit is no end: relevance does not always fall from one hit to the next.
+    more = len(found) > limit and reached < depth
     return SearchResponse(
         hits=hits,
         no_good_match=no_good_match,
