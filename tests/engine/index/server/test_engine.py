@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from typing import Any, ClassVar
+from uuid import uuid4
 
+import httpx
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ResponseHandlingException
 
 from sightline.errors import BadRequest, CollectionNotFound, SightlineError, Unavailable
 from sightline.index import CollectionSpec, SearchQuery
@@ -90,6 +94,25 @@ def test_what_a_server_answers(status: int, error: type[SightlineError], says: s
         with pytest.raises(error, match=says):
             server.points.count("images")
         server.close()
+
+
+def test_a_server_that_fails_while_points_are_counted(qdrant_double_url: str) -> None:
+    client = QdrantClient(url=qdrant_double_url, check_compatibility=False)
+    index = ServerIndex(QdrantServer(client))
+    spec = replace(SPEC, name=f"test-{uuid4().hex}")
+    index.ensure_collection(spec)
+
+    def time_out(request: Any, send: Any) -> Any:
+        if request.url.path.endswith("/count"):
+            raise ResponseHandlingException(httpx.ReadTimeout("timed out"))
+        return send(request)
+
+    client.http.client.add_middleware(time_out)
+    for call in (lambda: index.collection(spec.name), index.collections, lambda: index.count(spec.name)):
+        with pytest.raises(Unavailable, match="Qdrant does not answer: timed out"):
+            call()
+    index.drop_collection(spec.name)
+    index.close()
 
 
 def test_no_server() -> None:

@@ -91,7 +91,7 @@ class QdrantCollections:
         fields = {
             key.removeprefix(_FIELD): FieldType(kind) for key, kind in held.items() if key.startswith(_FIELD)
         }
-        points = self._client.count(name, exact=True).count if count else 0
+        points = self._counted(name) if count else 0
         indexed = about.indexed_vectors_count or 0
         chosen = Quantization(held[_QUANTIZATION]) if _QUANTIZATION in held else None
         precision = Precision(held[_PRECISION]) if _PRECISION in held else None
@@ -114,6 +114,10 @@ class QdrantCollections:
             precision=precision,
             uid=held.get(_UID, ""),
         )
+
+    def _counted(self, name: str) -> int:
+        with translated(name):
+            return self._client.count(name, exact=True).count
 
     def keep_fan_out(self, name: str, held: Placement) -> None:
         """Have reads of a collection ask as many replicas as the settings say; creation cannot say so."""
