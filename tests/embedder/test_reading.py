@@ -2,7 +2,9 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -50,6 +52,29 @@ def test_reads_a_file_and_when_it_was_changed(reader: PictureReader, root: Path)
     assert raw.modified_at is not None
     assert raw.modified_at.timestamp() == 1_700_000_000
     assert raw.stamp == FileStamp(4, 1_700_000_000_000_000_000)
+
+
+@pytest.fixture
+def memory_root() -> Iterator[Path]:
+    """A folder whose file system keeps any time."""
+    if not Path("/dev/shm").is_dir():
+        pytest.skip("no file system in memory is mounted at /dev/shm")
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("seconds", [10**12, -(10**12), 2**62])
+def test_a_time_that_no_calendar_has_is_unknown_and_the_file_is_read(memory_root: Path, seconds: int) -> None:
+    settings = Settings(import_roots=[memory_root])
+    reader = PictureReader.of(settings, FolderMediaStore(memory_root / "media"), Remotes.of(settings))
+    path = memory_root / "a.jpg"
+    path.write_bytes(b"data")
+    os.utime(path, (seconds, seconds))
+
+    raw = reader.read("images", Item(number=0, kind=SourceKind.FOLDER, uri=path.as_uri()))
+
+    assert (raw.data, raw.modified_at) == (b"data", None)
+    assert raw.stamp == FileStamp(4, seconds * 1_000_000_000)
 
 
 def test_a_file_changed_an_instant_ago_has_no_stamp(reader: PictureReader, root: Path) -> None:

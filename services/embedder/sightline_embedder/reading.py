@@ -112,8 +112,15 @@ class PictureReader:
                 f"{path} has {about.st_size} bytes; the limit is {self._max_bytes}.",
             )
         stamp = FileStamp.of(about)
-        modified_at = datetime.fromtimestamp(about.st_mtime, UTC)
-        return RawPicture(data, modified_at, stamp if stamp.tells(now_ns) else None)
+        return RawPicture(data, _modified_at(about), stamp if stamp.tells(now_ns) else None)
+
+
+def _modified_at(about: os.stat_result) -> datetime | None:
+    """When a file was last changed; None for a time before the year 1 or after 9999, as broken tools set."""
+    try:
+        return datetime.fromtimestamp(about.st_mtime, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _as_bad_picture(path: Path, error: OSError) -> BadPicture:
