@@ -1,6 +1,7 @@
 """A cluster of Qdrant: how collections are placed, what reads and writes ask for, and nodes that are gone."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from sightline.errors import Unavailable
 from sightline.index import CollectionSpec, Point, SearchQuery
 from sightline.index.placement import Cluster, Placement
 from sightline.index.server.index import ServerIndex
-from sightline.index.server.nodes import Nodes
+from sightline.index.server.nodes import CONNECT_S, Nodes
 from sightline.settings import ReadConsistency
 
 DOUBLE = Path(__file__).resolve().parents[3] / "compose" / "qdrant_double.py"
@@ -62,6 +63,22 @@ def start_node(fast_folder: Path) -> Iterator[Callable[[], Node]]:
 @pytest.fixture
 def node(start_node: Callable[[], Node]) -> Node:
     return start_node()
+
+
+@pytest.fixture
+def lost_url() -> Iterator[Callable[[], str]]:
+    """Addresses at which no attempt to connect is answered: somebody listens, whose backlog is full."""
+    with ExitStack() as stack:
+
+        def make() -> str:
+            listening = stack.enter_context(socket.socket())
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(0)
+            waiting = stack.enter_context(socket.socket())
+            waiting.connect(listening.getsockname())
+            return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+        yield make
 
 
 @pytest.fixture
@@ -204,6 +221,20 @@ def test_a_node_that_hangs_costs_one_wait(
     assert max(took_s) < 5
 
 
+def test_nodes_whose_machines_are_gone_cost_a_second_each(
+    node: Node,
+    lost_url: Callable[[], str],
+    open_index: Callable[..., ServerIndex],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A check of readiness ends after 3 s."""
+    monkeypatch.setattr("sightline.index.server.nodes.random.shuffle", lambda _: None)
+    index = open_index(lost_url(), lost_url(), node.url, timeout_s=3)
+    started = time.monotonic()
+    index.ping()
+    assert CONNECT_S < time.monotonic() - started < 3
+
+
 def test_a_node_that_is_starting_is_passed_over(
     start_node: Callable[[], Node], open_index: Callable[..., ServerIndex]
 ) -> None:
@@ -267,8 +298,6 @@ def _await_answer(node: Node) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -10,6 +10,9 @@ import httpx
 
 SHUNNED_S = 10.0
 """A node that failed is asked last for so long."""
+CONNECT_S = 1.0
+"""A machine that is gone refuses nothing: its node would cost the wait for an answer, and two of them more
+than a readiness check has."""
 _PORT = 6333
 
 
@@ -39,9 +42,10 @@ class Nodes:
             self._shunned_until[node] = time.monotonic() + SHUNNED_S
 
     def direct(self, request: httpx.Request, node: int) -> None:
-        """Address a request to a node."""
+        """Address a request to a node, and where there are others, let it connect soon or not at all."""
         if len(self._nodes) == 1:
             return
         url = self._nodes[node]
         request.url = request.url.copy_with(scheme=url.scheme, host=url.hostname, port=url.port or _PORT)
         request.headers["Host"] = request.url.netloc.decode()
+        request.extensions["timeout"] = request.extensions.get("timeout", {}) | {"connect": CONNECT_S}
