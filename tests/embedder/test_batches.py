@@ -21,7 +21,7 @@ from sightline.served import ServedCollections
 from sightline.tracing import NO_TRACES
 from sightline_embedder.batches import MAX_STARTS, BatchFailed, BatchRunner
 from sightline_embedder.embedding import EmbeddingModel
-from sightline_embedder.errors import PointsGone
+from sightline_embedder.errors import EncoderBroken, PointsGone
 from sightline_embedder.indexing import BatchIndexer
 from sightline_embedder.metrics import EmbedderMetrics
 from sightline_embedder.migrating.batches import MigrationBatches
@@ -95,6 +95,7 @@ def job_id(ledger: Ledger) -> str:
     return job.id
 
 
+BROKEN = EncoderBroken("clip", "openvino-bf16", RuntimeError("no primitive"))
 DONE = BatchOutcome(indexed=3, unchanged=0)
 
 
@@ -107,13 +108,13 @@ def test_a_batch_with_an_outcome_is_not_run_again(ledger: Ledger, run: Run, job_
     assert ledger.job(job_id).counts.indexed == 3
 
 
-@pytest.mark.parametrize("error", [Unavailable("the index", "gone"), PointsGone(2)])
+@pytest.mark.parametrize("error", [Unavailable("the index", "gone"), PointsGone(2), BROKEN])
 def test_what_is_no_fault_of_the_batch_is_never_blamed_on_a_picture(
     ledger: Ledger, run: Run, job_id: str, error: Exception
 ) -> None:
     indexer = Indexer(*[error] * (MAX_STARTS + 2), DONE)
     for _ in range(MAX_STARTS + 2):
-        with pytest.raises((Unavailable, BatchFailed)):
+        with pytest.raises((Unavailable, BatchFailed, EncoderBroken)):
             run(indexer, job_id, "0")
     run(indexer, job_id, "0")
 

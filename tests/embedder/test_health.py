@@ -78,6 +78,18 @@ def test_messages_that_nobody_takes_are_a_fault(settings: Settings) -> None:
     assert "1 messages wait" in fault
 
 
+def test_a_model_that_encodes_nothing_is_a_fault_until_it_works_again(settings: Settings) -> None:
+    assert settings.heartbeat_file
+    progress = Progress()
+    heart = Heartbeat(settings.heartbeat_file, progress)
+    progress.fault = "It is broken:\nno primitive."
+    heart.beat()
+    assert find_fault(settings, time.time()) == "It is broken: no primitive."
+    progress.fault = None
+    heart.beat()
+    assert find_fault(settings, time.time()) is None
+
+
 @pytest.mark.usefixtures("waiting_message")
 def test_a_download_that_goes_on_is_progress(settings: Settings) -> None:
     assert settings.heartbeat_file

@@ -31,6 +31,13 @@ def test_a_download_that_goes_on_is_progress(redis: Redis) -> None:
     assert second > first
 
 
+def test_what_keeps_it_from_encoding_is_told(redis: Redis) -> None:
+    progress = Progress()
+    progress.fault = "It is broken."
+    Presence(Embedders(redis), progress).beat()
+    assert told(redis).fault == "It is broken."
+
+
 def test_batches_are_counted_until_it_leaves(redis: Redis) -> None:
     presence = Presence(Embedders(redis), Progress())
     presence.count_batch()

@@ -203,7 +203,8 @@ def build_embedder(settings: Settings, telemetry: Telemetry) -> Embedder:
     if settings.model is None:
         raise SettingsError("SIGHTLINE_MODEL is not set: it names the folder of a model artifact.")
     remotes = Remotes.of(settings)
-    models = ModelRegistry(settings, embedding_model(settings))
+    progress = Progress()
+    models = ModelRegistry(settings, embedding_model(settings, progress))
     decoder = PictureDecoder.of(
         settings,
         models.default.artifact.manifest.preprocessing,
@@ -226,5 +227,5 @@ def build_embedder(settings: Settings, telemetry: Telemetry) -> Embedder:
         media=media,
         remotes=remotes,
         telemetry=telemetry,
-        progress=Progress(),
+        progress=progress,
     )

@@ -1,12 +1,13 @@
 """The models of an embedder, and where the points of a collection go that they make."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import structlog
 
-from sightline.encoder import Encoder, Vectors
+from sightline.encoder import Encoder, Vectors, Views
 from sightline.encoder.artifact import Preprocessing
 from sightline.encoder.registry import Model, ModelRegistry
 from sightline.encoder.tagging import Tagger
@@ -14,41 +15,71 @@ from sightline.errors import ModelError
 from sightline.index import VectorIndex
 from sightline.queue.migrations import Migrations
 from sightline.settings import Settings
+from sightline_embedder.errors import EncoderBroken
+from sightline_embedder.progress import Progress
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class EmbeddingModel:
-    """A model that pictures are encoded with, and tagged with where settings ask for tags."""
+    """A model that pictures are encoded with, and tagged with where settings ask for tags.
+
+    `progress` is told of a model that encodes nothing.
+    """
 
     encoder: Encoder
     tagger: Tagger | None
+    progress: Progress = field(default_factory=Progress)
 
     @property
     def preprocessing(self) -> Preprocessing:
         """What pictures are decoded for."""
         return self.encoder.manifest.preprocessing
 
+    def encode(self, views: Views) -> Vectors:
+        """Encode prepared pictures.
+
+        Raises EncoderBroken where the model fails at any picture, and what the encoder raises where one of
+        these is to blame.
+        """
+        try:
+            vectors = self.encoder.encode_views(views)
+        except Exception:
+            self._check_works(views)
+            raise
+        self.progress.fault = None
+        return vectors
+
+    def _check_works(self, views: Views) -> None:
+        """Encode a blank picture, with which nothing can be wrong; raises EncoderBroken."""
+        try:
+            self.encoder.encode_views(np.zeros((1, *views.shape[1:]), views.dtype))
+        except Exception as error:
+            broken = EncoderBroken(self.encoder.manifest.name, self.encoder.numerics, error)
+            self.progress.fault = str(broken)
+            raise broken from error
+
     def tags(self, vectors: Vectors) -> Sequence[tuple[str, ...]]:
         """The tags of each of n pictures, by their vectors, shape (n, dimension)."""
         return self.tagger.tags(vectors) if self.tagger is not None else [()] * len(vectors)
 
 
-def embedding_model(settings: Settings) -> Callable[[Model], EmbeddingModel]:
+def embedding_model(settings: Settings, progress: Progress) -> Callable[[Model], EmbeddingModel]:
     """What makes an EmbeddingModel of a loaded one."""
 
     def make(model: Model) -> EmbeddingModel:
         if not settings.auto_tags:
-            return EmbeddingModel(model.encoder, None)
+            return EmbeddingModel(model.encoder, None, progress)
         try:
-            return EmbeddingModel(model.encoder, Tagger.of(settings.auto_tags, model.encoder, model.artifact))
+            tagger = Tagger.of(settings.auto_tags, model.encoder, model.artifact)
         except ModelError as error:
             # The model of new collections was chosen together with the tags; that of a migration was not.
             if settings.model is not None and model.artifact.path == Path(settings.model):
                 raise
             _log.warning("no_auto_tags", model=model.artifact.manifest.name, detail=str(error))
-            return EmbeddingModel(model.encoder, None)
+            return EmbeddingModel(model.encoder, None, progress)
+        return EmbeddingModel(model.encoder, tagger, progress)
 
     return make
 

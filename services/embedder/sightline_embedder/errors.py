@@ -1,6 +1,6 @@
 """Errors of the embedder alone; those it shares are in `sightline.errors`."""
 
-from sightline.errors import SightlineError
+from sightline.errors import ModelError, SightlineError
 
 
 class SourceError(SightlineError):
@@ -10,6 +10,17 @@ class SourceError(SightlineError):
         super().__init__(detail)
         self.code = code
         self.detail = detail
+
+
+class EncoderBroken(ModelError):
+    """A model fails at a blank picture too: no picture is blamed, and its batch is run again."""
+
+    def __init__(self, model: str, numerics: str, error: Exception) -> None:
+        super().__init__(
+            f"Model {model} encodes no picture any more on {numerics} ({type(error).__name__}: {error}). "
+            f"Restart this embedder; if that does not help, try SIGHTLINE_PRECISION=f32 or build the model "
+            f"again."
+        )
 
 
 class DestinationsChanged(SightlineError):

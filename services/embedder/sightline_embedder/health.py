@@ -29,7 +29,10 @@ IDLE_S = 300.0
 
 
 class Heartbeat:
-    """The file's modification time is the last beat, its content the last progress, or the start."""
+    """The file's modification time is the last beat, its first line the last progress, or the start.
+
+    A second line says what keeps the embedder from encoding.
+    """
 
     def __init__(self, path: Path, progress: Progress) -> None:
         self._path = path
@@ -38,7 +41,8 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Write the file anew."""
-        self._unfinished.write_text(str(self._progress.at or self._progress.started))
+        fault = " ".join((self._progress.fault or "").split())
+        self._unfinished.write_text(f"{self._progress.at or self._progress.started}\n{fault}")
         self._unfinished.replace(self._path)
 
 
@@ -67,11 +71,14 @@ def find_fault(settings: Settings, now: float) -> str | None:
     if path is None or settings.redis_url is None:
         return "SIGHTLINE_HEARTBEAT_FILE or SIGHTLINE_REDIS_URL is not set."
     try:
-        last_beat, last_progress = path.stat().st_mtime, float(path.read_text())
+        last_beat, (at, _, fault) = path.stat().st_mtime, path.read_text().partition("\n")
     except FileNotFoundError:
         return "The embedder does not take messages yet."
     if now - last_beat > SILENCE_S:
         return f"The consumer has not turned for {now - last_beat:.0f} s: it is stuck, or Redis is away."
+    if fault:
+        return fault
+    last_progress = float(at)
     if now - last_progress > IDLE_S and (waiting := _waiting(settings.redis_url)):
         return f"{waiting} messages wait, and nothing went on for {now - last_progress:.0f} s."
     return None

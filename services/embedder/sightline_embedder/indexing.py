@@ -156,7 +156,7 @@ class BatchIndexer:
 
     def _encoded(self, model: EmbeddingModel, views: Sequence[NDArray[np.uint8]]) -> Vectors:
         with self._telemetry.stage(Stage.ENCODE, len(views)):
-            vectors = model.encoder.encode_views(np.stack(views))
+            vectors = model.encode(np.stack(views))
         self._telemetry.observer.pictures_encoded(len(views))
         return vectors
 

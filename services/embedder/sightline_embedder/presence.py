@@ -35,6 +35,7 @@ class Presence:
             at=datetime.now(UTC),
             batches=self._batches,
             last_progress=datetime.fromtimestamp(last_progress, UTC) if last_progress else None,
+            fault=self._progress.fault,
         )
         try:
             self._embedders.announce(sign)

@@ -11,12 +11,13 @@ OnProgress: TypeAlias = Callable[[], None]
 class Progress:
     """When it started and, as `at`, the last progress, if any; Unix times in seconds.
 
-    Safe to use from several threads.
+    `fault` is what kept it from encoding the last time, if no picture did. Safe to use from several threads.
     """
 
     def __init__(self) -> None:
         self.started = time.time()
         self.at: float | None = None
+        self.fault: str | None = None
 
     def note(self) -> None:
         """Something went on."""

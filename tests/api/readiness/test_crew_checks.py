@@ -42,6 +42,16 @@ def test_nobody_is_missed_until_embedders_had_time_to_start(
     checks.someone_is_there()
 
 
+def test_an_embedder_that_cannot_encode_is_named_with_its_fault(embedders: Embedders, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    sign = SignOfLife(
+        id="a", host="there", since=now, at=now, batches=1, last_progress=now, fault="It is broken."
+    )
+    embedders.announce(sign)
+    with pytest.raises(NotWell, match="embedder on there takes nothing in: It is broken"):
+        CrewChecks(embedders, ledger).queue_moves()
+
+
 def test_messages_that_nobody_takes_are_named(embedders: Embedders, ledger: Ledger, redis: Redis) -> None:
     checks = CrewChecks(embedders, ledger)
     announce(embedders, idle_s=2 * STALLED_S)

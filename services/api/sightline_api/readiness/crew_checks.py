@@ -33,8 +33,11 @@ class CrewChecks:
             raise NotWell("No embedder is alive.")
 
     def queue_moves(self) -> None:
-        """Raise NotWell if messages wait and nothing has gone on for long."""
+        """Raise NotWell if an embedder cannot encode, or messages wait and nothing has gone on for long."""
         crew = self._embedders.crew()
+        for one in crew.embedders:
+            if one.sign.fault is not None:
+                raise NotWell(f"The embedder on {one.sign.host} takes nothing in: {one.sign.fault}")
         idle_s = _idle_s(crew, self._ledger) if crew.waiting else 0.0
         if idle_s > STALLED_S:
             raise NotWell(

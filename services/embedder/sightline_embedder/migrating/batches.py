@@ -159,7 +159,7 @@ class MigrationBatches:
         if not made:
             return
         with self._telemetry.stage(Stage.ENCODE, len(made)):
-            vectors = model.encoder.encode_views(np.stack([one.views for one in made]))
+            vectors = model.encode(np.stack([one.views for one in made]))
         self._telemetry.observer.pictures_encoded(len(made))
         points = [
             carried(one.point, vector, model, tags, from_thumbnail=one.from_thumbnail)

@@ -22,7 +22,7 @@ class SignOfLife(BaseModel):
     """What an embedder says of itself; times are those of its own clock.
 
     `last_progress` is when a message was last taken or finished or a download went on, `batches` how many
-    batches were finished.
+    batches were finished, `fault` what keeps it from encoding pictures.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +33,7 @@ class SignOfLife(BaseModel):
     at: datetime
     batches: int
     last_progress: datetime | None
+    fault: str | None = None
 
 
 @dataclass(frozen=True)
