@@ -1,5 +1,7 @@
 """Samples of collections: those of the collections searched last are kept, and no more."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock, Semaphore
 from typing import Any
 
 import numpy as np
@@ -45,3 +47,35 @@ def test_a_collection_that_took_the_name_of_another_gets_none_of_its_sample() ->
         kept.of("a.1", VECTOR, uid)
 
     assert index.taken == ["a.1", "a.1"]
+
+
+class _Watched:
+    """A lock that counts who has come for it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.came = Semaphore(0)
+        self.release = self._lock.release
+
+    def acquire(self, blocking: bool = True) -> bool:
+        self.came.release()
+        return self._lock.acquire(blocking)
+
+
+def test_searches_that_wait_for_a_sample_take_none_of_their_own() -> None:
+    taking = _Watched()
+
+    class Slow(Sampled):
+        def sample(self, collection: str, limit: int) -> NDArray[np.float32]:
+            if not self.taken:
+                assert all(taking.came.acquire(timeout=20) for _ in range(8))
+            return super().sample(collection, limit)
+
+    index: Any = Slow()
+    kept = Backgrounds(index)
+    kept._taking = taking  # type: ignore[assignment]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: kept.of("a", VECTOR).sampled, range(8)))
+
+    assert found == [backgrounds.SAMPLE] * 8
+    assert index.taken == ["a"]

@@ -28,7 +28,7 @@ class _Sample:
 
 
 class Backgrounds:
-    """Keeps samples of the collections searched last, and takes them anew in time.
+    """Keeps samples of the collections searched last, and takes them anew in time, one sample at a time.
 
     Safe to use from several threads.
     """
@@ -49,25 +49,27 @@ class Backgrounds:
         return Background.of(sample.vectors @ vector, sample.points)
 
     def _sample(self, key: tuple[str, str], dimension: int) -> _Sample:
-        kept = self._kept(key)
-        usable = kept is not None and kept.vectors.shape[1] == dimension
-        if kept is not None and usable and kept.until > monotonic():
+        kept = self._usable(key, dimension)
+        if kept is not None and kept.until > monotonic():
             return kept
         # While one query takes a new sample, others go on with the old one.
-        if self._taking.acquire(blocking=not usable):
+        if self._taking.acquire(blocking=kept is None):
             try:
-                return self._taken(key)
+                # Whoever had the turn before may have taken this sample.
+                kept = self._usable(key, dimension)
+                return kept if kept is not None and kept.until > monotonic() else self._taken(key)
             finally:
                 self._taking.release()
         assert kept is not None
         return kept
 
-    def _kept(self, key: tuple[str, str]) -> _Sample | None:
+    def _usable(self, key: tuple[str, str], dimension: int) -> _Sample | None:
+        """The sample that is kept of a collection, however old, if its vectors have this dimension."""
         with self._lock:
             kept = self._samples.get(key)
             if kept is not None:
                 self._samples.move_to_end(key)
-            return kept
+            return kept if kept is not None and kept.vectors.shape[1] == dimension else None
 
     def _taken(self, key: tuple[str, str]) -> _Sample:
         collection, _ = key
