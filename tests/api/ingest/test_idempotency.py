@@ -87,6 +87,28 @@ def test_holders_of_different_keys_do_not_meet(settings: Settings, ledger: Ledge
     assert not same_job(*jobs)
 
 
+@pytest.mark.parametrize("kind", ["folder", "archive", "manifest"])
+def test_what_a_path_named_may_be_gone_by_now(
+    client: TestClient, settings: Settings, ledger: Ledger, kind: str
+) -> None:
+    place = settings.import_roots[0] / "soon-gone.csv"
+    body = {"source": {"kind": kind, "path": str(place)}}
+    if kind == "folder":
+        place.mkdir()
+    else:
+        place.touch()
+    first = ingest(client, "k", body)
+    if kind == "folder":
+        place.rmdir()
+    else:
+        place.unlink()
+
+    assert same_job(first, ingest(client, "k", body))
+    assert refused(ingest(client, "k", body | {"tags": ["more"]}))
+    assert ingest(client, "another", body).status_code == 422
+    assert ledger.active() == [first.json()["id"]]
+
+
 @pytest.mark.parametrize("key", ["", "k" * 256])
 def test_keys_have_a_length(client: TestClient, key: str) -> None:
     answer = ingest(client, key)

@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from redis import Redis
 from starlette.testclient import TestClient
 
 from sightline.errors import CollectionNotFound, FailureReason
 from sightline.index import VectorIndex
+from sightline.queue.job_records import job_key
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import FolderSource, Item, PictureRef, Refusal, SourceKind
@@ -230,6 +232,19 @@ def test_retry_under_one_key_is_one_job(client: TestClient, ledger: Ledger) -> N
     assert retry({}).headers["location"] == first.headers["location"]
     assert code_of(retry({"reason": "empty"})) == (422, "idempotency_key_reused")
     assert ledger.active_count() == 1
+
+
+def test_retry_under_one_key_is_one_job_when_what_it_retries_is_gone(
+    client: TestClient, ledger: Ledger, redis: Redis
+) -> None:
+    job = job_with_failures(ledger, 1)
+    retry, key = f"/v1/jobs/{job.id}/retry", {"Idempotency-Key": "k"}
+    first = client.post(retry, headers=key)
+    redis.delete(job_key(job.id))
+
+    again = client.post(retry, headers=key)
+    assert (again.status_code, again.headers["location"]) == (202, first.headers["location"])
+    assert code_of(client.post(retry)) == (404, "job_not_found")
 
 
 def test_jobs_are_found_page_by_page_among_others(

@@ -18,6 +18,8 @@ from sightline_api.http.example_values import FILTER_JSON, IMAGE_ID, JOB_ID, TRE
 MAX_WAIT_S = 60.0
 _WAIT = re.compile(r"\bwait=(\d+)\b")
 
+JobId = Annotated[str, Path(description="the id of a job", examples=[JOB_ID])]
+
 
 def chosen_collection(gateway: Gateway, caller: Caller, named: str | None) -> str:
     """The collection that a request is about; raises CollectionNotFound for one of others."""
@@ -34,15 +36,16 @@ async def _collection(
     return chosen_collection(gateway, caller, collection)
 
 
-def _job(
-    gateway: GatewayDep,
-    caller: CallerDep,
-    job_id: Annotated[str, Path(description="the id of a job", examples=[JOB_ID])],
-) -> Job:
+def job_of_caller(gateway: Gateway, caller: Caller, job_id: str) -> Job:
+    """A job; raises JobNotFound, also for one of others."""
     job = gateway.ledger.job(job_id)
     if not caller.may_use(job.request.collection):
         raise JobNotFound(job_id)
     return job
+
+
+def _job(gateway: GatewayDep, caller: CallerDep, job_id: JobId) -> Job:
+    return job_of_caller(gateway, caller, job_id)
 
 
 async def _filter(

@@ -59,15 +59,23 @@ def start_job(
 ) -> Job:
     """Make sure of the collection, record the job, and send the message that plans it.
 
-    `refs` are taken one by one while they are recorded, and not at all if the key made a job before;
-    raises IdempotencyKeyReused if that was for another request. `take_quota` counts the pictures of a
-    new job, and raises ApiError if they are too many. Raises CollectionNotFound for a job about what a
-    collection holds, where there is none.
+    `refs` are taken one by one while they are recorded. `take_quota` counts the pictures of a new job, and
+    raises ApiError if they are too many. Raises CollectionNotFound for a job about what a collection holds,
+    where there is none. Ask `made_before` first where there may be a key.
+    """
+    job = record_job(gateway, request, refs, idempotency, take_quota)
+    send_job(gateway, job)
+    return job
+
+
+def made_before(gateway: Gateway, idempotency: IdempotencyKey | None) -> Job | None:
+    """The job that the key made, sent again; to be asked before anything that may have changed since.
+
+    Raises IdempotencyKeyReused if that was for another request.
     """
     job = gateway.ledger.made_under(idempotency) if idempotency else None
-    if job is None:
-        job = record_job(gateway, request, refs, idempotency, take_quota)
-    send_job(gateway, job)
+    if job is not None:
+        send_job(gateway, job)
     return job
 
 

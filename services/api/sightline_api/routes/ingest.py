@@ -12,12 +12,18 @@ from sightline.queue.sources import RecordedSource
 from sightline_api.gateway import GatewayDep
 from sightline_api.http.access import WRITE, CallerDep
 from sightline_api.http.overload import Work
-from sightline_api.http.parameters import CollectionDep, JobDep, WaitDep, chosen_collection
+from sightline_api.http.parameters import (
+    CollectionDep,
+    JobId,
+    WaitDep,
+    chosen_collection,
+    job_of_caller,
+)
 from sightline_api.ingest.admission import AdmittingRoute
 from sightline_api.ingest.idempotency import RequestKeyDep
 from sightline_api.ingest.models import IngestRequest, RetryRequest, UrlsSource
 from sightline_api.ingest.retrying import failed_pictures, retry_of
-from sightline_api.ingest.starting import job_answer, recorded_source, start_job
+from sightline_api.ingest.starting import job_answer, made_before, recorded_source, start_job
 from sightline_api.ingest.upload_form import OPENAPI_BODY
 from sightline_api.ingest.uploads import received_upload
 from sightline_api.jobs.resource import JobResource
@@ -52,13 +58,16 @@ async def upload_images(
     ):
 
         def start() -> Job:
+            idempotency = key.over([collection, upload.asked()])
+            made = made_before(gateway, idempotency)
+            if made is not None:
+                return made
             job_request = JobRequest(
                 collection=collection,
                 source=RecordedSource(kind="upload"),
                 tags=upload.form.tags,
                 on_duplicate=upload.form.on_duplicate,
             )
-            idempotency = key.over([collection, upload.asked()])
             quota = partial(gateway.rate_limits.take_quota, caller, len(upload.files))
             return start_job(gateway, job_request, upload.keep(), idempotency, quota)
 
@@ -79,6 +88,10 @@ async def ingest(
 
     def start() -> Job:
         collection = chosen_collection(gateway, caller, body.collection)
+        idempotency = key.over([collection, body.model_dump(mode="json")])
+        made = made_before(gateway, idempotency)
+        if made is not None:
+            return made
         source, refs = recorded_source(gateway, body.source)
         request = JobRequest(
             collection=collection,
@@ -88,7 +101,6 @@ async def ingest(
             on_duplicate=body.on_duplicate,
         )
         named = len(body.source.items) if isinstance(body.source, UrlsSource) else 0
-        idempotency = key.over([collection, body.model_dump(mode="json")])
         quota = partial(gateway.rate_limits.take_quota, caller, named)
         return start_job(gateway, request, refs, idempotency, quota)
 
@@ -99,18 +111,24 @@ async def ingest(
 @router.post("/jobs/{job_id}/retry", status_code=HTTPStatus.ACCEPTED, tags=["jobs"], responses=_ENDED)
 async def retry_job(
     gateway: GatewayDep,
+    caller: CallerDep,
     key: RequestKeyDep,
     wait_s: WaitDep,
     response: Response,
-    failed: JobDep,
+    job_id: JobId,
     body: Annotated[RetryRequest, Body(default_factory=RetryRequest)],
 ) -> JobResource:
     """Try what failed in a job again, all or what failed for one reason: 202 with a new job."""
 
     def start() -> Job:
+        idempotency = key.over(body.model_dump(mode="json"))
+        made = made_before(gateway, idempotency)
+        if made is not None:
+            return made
+        failed = job_of_caller(gateway, caller, job_id)
         request = retry_of(failed, body.reason)
         refs = failed_pictures(gateway.ledger, failed.id, body.reason)
-        return start_job(gateway, request, refs, key.over(body.model_dump(mode="json")))
+        return start_job(gateway, request, refs, idempotency)
 
     job = await gateway.bounds.run(Work.QUEUE, start)
     return await job_answer(gateway, job, wait_s, response)
