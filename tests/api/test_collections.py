@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 from redis import Redis
 from starlette.testclient import TestClient
 
-from sightline.errors import CollectionNotFound
+from sightline.errors import CollectionBeingDeleted, CollectionNotFound, FailureReason
 from sightline.index import CollectionSpec
 from sightline.index.versions import version_of
 from sightline.likeness import DuplicateKind
 from sightline.payload import INDEXED_FIELDS, FieldType
-from sightline.queue.jobs import Batch, JobRequest
+from sightline.queue.jobs import Batch, BatchOutcome, Failure, JobRequest
 from sightline.queue.migration_records import MigrationState
 from sightline.queue.planning import PlanningLeases
-from sightline.queue.sources import Item, PointsSource, SourceKind
+from sightline.queue.sources import FolderSource, Item, PointsSource, SourceKind
 from sightline.queue.sync_state import FileState, SyncState, synced_folders
 from sightline.settings import Settings
 from sightline_api import dropping
 from sightline_api.app import create_app
 from sightline_api.gateway import Gateway
+from sightline_api.ingest.starting import start_job
 
 NAME = "products"
 URLS = {"source": {"kind": "urls", "items": [{"url": "https://example.org/a.jpg"}]}, "collection": NAME}
@@ -291,3 +292,84 @@ def test_who_plans_an_import_is_waited_for(
     assert gateway.ledger.job(job.id).state.final
 
     assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204
+
+
+def job_that_failed(gateway: Gateway, folder: Path) -> str:
+    """The id of a job that has ended, and whose only picture may be tried again."""
+    job = gateway.ledger.create(JobRequest(collection=NAME, source=FolderSource(path=str(folder))))
+    item = Item(number=0, kind=SourceKind.FOLDER, uri=(folder / "a.jpg").as_uri())
+    gateway.ledger.plan_batch(job.id, Batch(id="0", items=(item,)), cursor="c")
+    gateway.ledger.end_listing(job.id)
+    failure = Failure(
+        item=item, reason=FailureReason.TRUNCATED, detail="why", attempts=1, at=datetime.now(UTC)
+    )
+    outcome = BatchOutcome(indexed=0, unchanged=0, failures=(failure,))
+    assert gateway.ledger.set_outcome(job.id, "0", outcome)
+    return job.id
+
+
+def test_no_job_of_one_that_is_being_deleted_is_taken(
+    client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(client)
+    [folder] = gateway.settings.import_roots
+    failed = job_that_failed(gateway, folder)
+    answers: dict[str, httpx.Response] = {}
+    delete_media = gateway.media.delete_collection
+
+    def asked_meanwhile(name: str) -> None:
+        sync = {"kind": "folder", "path": str(folder), "sync": True}
+        posted: dict[str, dict[str, Any]] = {
+            "/v1/ingest": {"json": URLS},
+            "/v1/ingest?": {"json": {"source": sync, "collection": NAME}},
+            "/v1/images": {"files": {"files": b"picture"}, "params": {"collection": NAME}},
+            f"/v1/jobs/{failed}/retry": {},
+            f"/v1/collections/{NAME}/export": {},
+            f"/v1/collections/{NAME}/import": {"json": {"path": str(folder)}},
+            "/v1/duplicates/scan": {"json": {"collection": NAME}},
+            "/v1/migrations": {"json": {"collection": NAME, "quantization": "int8"}},
+            "/v1/collections": {"json": {"name": NAME}},
+        }
+        answers.update({path: client.post(path, **sent) for path, sent in posted.items()})
+        answers["DELETE"] = client.delete(f"/v1/collections/{NAME}?force=true")
+        delete_media(name)
+
+    monkeypatch.setattr(gateway.media, "delete_collection", asked_meanwhile)
+    deleted = client.delete(f"/v1/collections/{NAME}")
+
+    assert deleted.status_code == 204, deleted.text
+    refused = (409, "collection_being_deleted")
+    assert {path: refusal(answer) for path, answer in answers.items()} == dict.fromkeys(answers, refused)
+    assert all(answer.headers["retry-after"] for answer in answers.values())
+    assert gateway.index.collections() == []
+    assert gateway.ledger.active() == []
+    assert gateway.migrations.active() == []
+
+    monkeypatch.undo()
+    assert client.post("/v1/ingest", json=URLS).status_code == 202
+    assert client.get(f"/v1/collections/{NAME}").status_code == 200
+
+
+def test_a_job_whose_collection_goes_while_it_is_recorded_is_not(
+    client: TestClient, gateway: Gateway
+) -> None:
+    def delete() -> None:
+        client.delete(f"/v1/collections/{NAME}").raise_for_status()
+
+    request = JobRequest(collection=NAME, source=FolderSource(path="/photos"))
+    with pytest.raises(CollectionBeingDeleted):
+        start_job(gateway, request, take_quota=delete)
+    assert gateway.index.collections() == []
+    assert gateway.ledger.active() == []
+
+
+def test_one_that_was_not_deleted_takes_jobs_again(
+    client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping, "END_WITHIN_S", 0.2)
+    make(client)
+    job = gateway.ledger.create(JobRequest(collection=NAME, source=PointsSource(upload="1" * 32)))
+    with PlanningLeases(gateway.redis, lease_s=30).held(job.id):
+        refused = client.delete(f"/v1/collections/{NAME}?force=true")
+    assert refusal(refused) == (409, "collection_in_use")
+    assert client.post("/v1/ingest", json=URLS).status_code == 202

@@ -1,7 +1,7 @@
 """Collections are deleted with all that is kept of them, once nothing more comes in."""
 
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from http import HTTPStatus
 
@@ -25,34 +25,56 @@ _RETRY_AFTER_S = "10"
 async def drop_collection(gateway: Gateway, name: str, *, force: bool) -> None:
     """Delete a collection: its points, uploads, thumbnails, groups of duplicates and states of syncs.
 
-    Raises CollectionNotFound, MigrationRefused while somebody changes its migration, and ApiError (409) while
-    jobs of it are under way; `force` cancels those first, and waits for what is being indexed at this moment.
+    Raises CollectionNotFound, CollectionBeingDeleted if somebody else does, MigrationRefused while somebody
+    changes its migration, and ApiError (409) while jobs of it are under way; `force` cancels those first, and
+    waits for what is being indexed at this moment.
     """
     migration = await anyio.to_thread.run_sync(partial(_migration, gateway, name, force=force))
     if migration is None:
         # With one there may be no collection any more: a deletion broke off.
         await anyio.to_thread.run_sync(gateway.index.collection, name)
-    active = await anyio.to_thread.run_sync(_active_jobs, gateway, name)
+    # Before the mark too: what is refused for jobs that are under way must keep no others away.
+    await anyio.to_thread.run_sync(partial(_jobs_to_stop, gateway, name, force=force))
+    async with _no_jobs_taken(gateway, name):
+        active = await anyio.to_thread.run_sync(partial(_jobs_to_stop, gateway, name, force=force))
+        for job_id in active:
+            await anyio.to_thread.run_sync(gateway.ledger.stop, job_id)
+        in_hand = bool(active)
+        with anyio.move_on_after(END_WITHIN_S):
+            while in_hand:
+                await anyio.sleep(_POLL_S)
+                in_hand = await anyio.to_thread.run_sync(_in_hand, gateway, name, active)
+        if in_hand:
+            raise _in_use(
+                f"{len(active)} job(s) of collection '{name}' were canceled, and an embedder still has "
+                f"pictures of them in hand. Nothing was deleted; try again in a moment."
+            )
+        await anyio.to_thread.run_sync(partial(_drop, gateway, name, force=force))
+
+
+@asynccontextmanager
+async def _no_jobs_taken(gateway: Gateway, name: str) -> AsyncIterator[None]:
+    """`Drops.held` beside the event loop; whoever is canceled lets go of it too."""
+    held = gateway.drops.held(name)
+    await anyio.to_thread.run_sync(held.__enter__)
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(held.__exit__, None, None, None)
+
+
+def _jobs_to_stop(gateway: Gateway, name: str, *, force: bool) -> Sequence[str]:
+    """The jobs of a collection that are under way; raises ApiError (409) for any, unless forced."""
+    active = _active_jobs(gateway, name)
     if active and not force:
         raise _in_use(
             f"{len(active)} job(s) of collection '{name}' are under way. Add `?force=true` to cancel."
         )
-    for job_id in active:
-        await anyio.to_thread.run_sync(gateway.ledger.stop, job_id)
-    in_hand = bool(active)
-    with anyio.move_on_after(END_WITHIN_S):
-        while in_hand:
-            await anyio.sleep(_POLL_S)
-            in_hand = await anyio.to_thread.run_sync(_in_hand, gateway, name, active)
-    if in_hand:
-        raise _in_use(
-            f"{len(active)} job(s) of collection '{name}' were canceled, and an embedder still has pictures "
-            f"of them in hand. Nothing was deleted; try again in a moment."
-        )
-    await anyio.to_thread.run_sync(partial(_drop, gateway, name, force=force))
+    return active
 
 
-def _active_jobs(gateway: Gateway, name: str) -> list[str]:
+def _active_jobs(gateway: Gateway, name: str) -> Sequence[str]:
     return [job_id for job_id, one in gateway.ledger.active_collections().items() if one == name]
 
 

@@ -25,6 +25,7 @@ from sightline.portable.places import PortablePlaces
 from sightline.queue.broker import create_broker
 from sightline.queue.connection import connect_impatiently, connect_redis
 from sightline.queue.deletions import Deletions
+from sightline.queue.drops import Drops
 from sightline.queue.duplicates import Duplicates
 from sightline.queue.embedders import Embedders
 from sightline.queue.keys import KeyStore
@@ -69,6 +70,7 @@ class Gateway:
     ledger: Ledger
     embedders: Embedders
     deletions: Deletions
+    drops: Drops
     duplicates: Duplicates
     redis: Redis
     keys: KeyStore
@@ -153,6 +155,7 @@ def open_gateway(settings: Settings, metrics: Metrics, tracer: Tracer) -> Iterat
             ledger=ledger,
             embedders=Embedders(redis),
             deletions=Deletions(redis, retention),
+            drops=Drops(redis),
             duplicates=Duplicates(redis, retention),
             redis=redis,
             keys=keys,

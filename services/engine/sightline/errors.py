@@ -17,6 +17,7 @@ SightlineError
 │   ├── KeyNotFound
 │   └── MigrationNotFound
 ├── BackupError           a backup that cannot be taken, or put back
+├── CollectionBeingDeleted a job for a collection that goes at this moment
 ├── KeyRefused            a key that may not be made or revoked as things stand
 ├── MigrationRefused      a migration that may not be started or go on as things stand
 └── BadRequest            a request that cannot be carried out as it stands
@@ -170,6 +171,16 @@ class MigrationNotFound(NotFound):
 
 class BackupError(SightlineError):
     """A backup cannot be taken, or put back; `str()` says why and what to do."""
+
+
+class CollectionBeingDeleted(SightlineError):
+    """A collection is being deleted, or was since the request for a job of it came in."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(
+            f"Collection '{collection}' is being deleted, and takes nothing in meanwhile. Send the request "
+            f"again in a moment, or name another collection."
+        )
 
 
 class KeyRefused(SightlineError):

@@ -44,6 +44,7 @@ _STATUS_AND_CODE: tuple[tuple[type[errors.SightlineError], HTTPStatus, str], ...
     (errors.IdempotencyKeyReused, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
     (errors.BadRequest, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_request"),
     (errors.BadPicture, HTTPStatus.UNPROCESSABLE_ENTITY, "bad_picture"),
+    (errors.CollectionBeingDeleted, HTTPStatus.CONFLICT, "collection_being_deleted"),
     (errors.SpaceMismatch, HTTPStatus.CONFLICT, "space_mismatch"),
     (errors.ModelError, HTTPStatus.CONFLICT, "space_mismatch"),
     (errors.StorageFull, HTTPStatus.INSUFFICIENT_STORAGE, "storage_full"),
@@ -110,6 +111,8 @@ def _more(error: errors.SightlineError) -> dict[str, Any]:
             return {"indexed_fields": list(error.indexed)}
         case errors.BadPicture():
             return {"reason": error.reason.value}
+        case errors.CollectionBeingDeleted():
+            return {"headers": {"Retry-After": _RETRY_AFTER_S}}
         case errors.StorageFull():
             _log.warning("storage_full", service_name=error.service, detail=error.detail)
             return {"headers": {"Retry-After": _RETRY_WHEN_FULL_AFTER_S}}

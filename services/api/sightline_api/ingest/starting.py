@@ -61,7 +61,7 @@ def start_job(
 
     `refs` are taken one by one while they are recorded. `take_quota` counts the pictures of a new job, and
     raises ApiError if they are too many. Raises CollectionNotFound for a job about what a collection holds,
-    where there is none. Ask `made_before` first where there may be a key.
+    where there is none, and CollectionBeingDeleted. Ask `made_before` first where there may be a key.
     """
     job = record_job(gateway, request, refs, idempotency, take_quota)
     send_job(gateway, job)
@@ -89,9 +89,11 @@ def record_job(
     """Record a job as `start_job` does, which nobody plans until it is sent."""
     origin = Origin(request_id=bound_request_id(), traceparent=gateway.tracer.traceparent())
     with gateway.tracer.span("record job") as span:
+        # Before the look at the collection: a deletion in between is told by this time.
+        seen_at = gateway.drops.check(request.collection)
         _make_sure_of_collection(gateway, request)
         take_quota()
-        job = gateway.ledger.create(request, refs, idempotency, origin)
+        job = gateway.ledger.create(request, refs, idempotency, origin, seen_at)
         span.note({"job_id": job.id})
     _log.info("job_recorded", job_id=job.id, source=request.source.kind, collection=request.collection)
     return job

@@ -35,9 +35,10 @@ def start_migration(
 ) -> Migration:
     """Record a migration and start its job; what is left out stays as it is.
 
-    Raises CollectionNotFound, MigrationRefused where there is nothing to do or another one is under way, and
-    ApiError (422) for a model that is not here or cannot be run so.
+    Raises CollectionNotFound and CollectionBeingDeleted, MigrationRefused where there is nothing to do or
+    another one is under way, and ApiError (422) for a model that is not here or cannot be run so.
     """
+    gateway.drops.check(collection)
     info = gateway.index.collection(collection)
     artifact = _artifact(gateway, info, model)
     same_model = artifact.manifest.space == info.space

@@ -186,6 +186,7 @@ def _check_new(gateway: Gateway, body: CollectionRequest) -> None:
         )
         raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "model_not_in_use", detail)
     missing_fields(body.name, indexed_fields(gateway.settings.metadata_fields), _declared(body))
+    gateway.drops.check(body.name)
     try:
         gateway.index.collection(body.name)
     except CollectionNotFound:

@@ -12,9 +12,16 @@ from typing import TypeAlias, cast
 
 from redis import Redis
 
-from sightline.errors import FailureReason, IdempotencyKeyReused, JobNotFound, Unavailable
+from sightline.errors import (
+    CollectionBeingDeleted,
+    FailureReason,
+    IdempotencyKeyReused,
+    JobNotFound,
+    Unavailable,
+)
 from sightline.queue import ledger_scripts
 from sightline.queue.connection import redis_errors
+from sightline.queue.drops import DROPS
 from sightline.queue.job_records import (
     ACTIVE,
     JOBS,
@@ -109,11 +116,13 @@ class Ledger:
         refs: Iterator[PictureRef] | Sequence[PictureRef] = (),
         idempotency: IdempotencyKey | None = None,
         origin: Origin = NO_ORIGIN,
+        seen_at: datetime | None = None,
     ) -> Job:
         """Record a new job, queued. Ids sort by time of creation, which is Redis's.
 
         `refs` are the pictures of a RecordedSource. Under an idempotency key that made a job already,
-        it is that job; raises IdempotencyKeyReused if the key came with another body then.
+        it is that job; raises IdempotencyKeyReused if the key came with another body then, and
+        CollectionBeingDeleted while the collection is, or if it was since `seen_at` (from Drops.check).
         """
         with redis_errors(_SERVICE):
             seconds, microseconds = self._redis.time()
@@ -122,15 +131,18 @@ class Ledger:
         self._record_refs(job_id, iter(refs))
         args: list[_Value] = [job_id, now.timestamp(), self._retention_s, _IDEMPOTENCY_KEPT_S]
         args.append(idempotency.body if idempotency else "")
+        args += [request.collection, (seen_at or now).timestamp()]
         for field, value in new_record(request, now, origin).items():
             args += [field, value]
-        keys = [*job_keys(job_id), JOBS, *([_key_of(idempotency.key)] if idempotency else ())]
+        keys = [*job_keys(job_id), JOBS, DROPS, *([_key_of(idempotency.key)] if idempotency else ())]
         with redis_errors(_SERVICE):
-            made = cast(str | None, self._create(keys=keys, args=args))
-        if made is None or idempotency is None:
+            made = cast(str | int | None, self._create(keys=keys, args=args))
+        if made is None:
             return self.job(job_id)
         with redis_errors(_SERVICE):
             self._redis.delete(job_key(job_id, "refs"))
+        if idempotency is None or isinstance(made, int):
+            raise CollectionBeingDeleted(request.collection)
         return self.job(_made_for(idempotency, made))
 
     def made_under(self, idempotency: IdempotencyKey) -> Job | None:

@@ -6,14 +6,18 @@ itself, KEYS[7] the set of active jobs, KEYS[8] the counts of jobs that have end
 """
 
 CREATE = """
--- KEYS[9] the set of jobs, KEYS[10] the idempotency key or none
--- ARGV: job id, time in seconds, retention, seconds a key holds, hash of the body, then field and value…
-if KEYS[10] then
-  local made = redis.call('GET', KEYS[10])
+-- KEYS[9] the set of jobs, KEYS[10] the collections that are being deleted,
+-- KEYS[11] the idempotency key or none
+-- ARGV: job id, time in seconds, retention, seconds a key holds, hash of the body, the collection,
+--       the time when somebody saw that it may be written to, then field and value…
+if KEYS[11] then
+  local made = redis.call('GET', KEYS[11])
   if made then return made end
-  redis.call('SET', KEYS[10], ARGV[5] .. ' ' .. ARGV[1], 'EX', ARGV[4])
 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+local going_until = redis.call('ZSCORE', KEYS[10], ARGV[6])
+if going_until and tonumber(going_until) > tonumber(ARGV[7]) then return 0 end
+if KEYS[11] then redis.call('SET', KEYS[11], ARGV[5] .. ' ' .. ARGV[1], 'EX', ARGV[4]) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 8))
 redis.call('PERSIST', KEYS[6])
 redis.call('SADD', KEYS[7], ARGV[1])
 redis.call('ZADD', KEYS[9], ARGV[2], ARGV[1])
