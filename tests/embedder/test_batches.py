@@ -31,6 +31,7 @@ SPEC = CollectionSpec("images", "model@0123456789abcdef", 4, INDEXED_FIELDS)
 
 
 Run: TypeAlias = Callable[..., None]
+RunnerOf: TypeAlias = Callable[..., BatchRunner]
 
 
 class Indexer:
@@ -65,11 +66,11 @@ def metrics() -> EmbedderMetrics:
 
 
 @pytest.fixture
-def run(ledger: Ledger, broker: Celery, metrics: EmbedderMetrics, tmp_path: Path) -> Run:
-    def run(indexer: Indexer, job_id: str, batch_id: str, *storage: float) -> None:
+def runner_of(ledger: Ledger, broker: Celery, metrics: EmbedderMetrics, tmp_path: Path) -> RunnerOf:
+    def runner_of(indexer: Indexer, *storage: float) -> BatchRunner:
         served, media = cast("ServedCollections[EmbeddingModel]", Collections()), FolderMediaStore(tmp_path)
         min_free_bytes, *patience = storage or (0,)
-        one = BatchRunner(
+        return BatchRunner(
             ledger,
             broker,
             cast(BatchIndexer, indexer),
@@ -81,7 +82,14 @@ def run(ledger: Ledger, broker: Celery, metrics: EmbedderMetrics, tmp_path: Path
             Telemetry(metrics, NO_TRACES),
             *patience,
         )
-        one.run(job_id, batch_id)
+
+    return runner_of
+
+
+@pytest.fixture
+def run(runner_of: RunnerOf) -> Run:
+    def run(indexer: Indexer, job_id: str, batch_id: str, *storage: float) -> None:
+        runner_of(indexer, *storage).run(job_id, batch_id)
 
     return run
 
@@ -175,6 +183,23 @@ def test_a_disk_that_stays_full_fails_the_job_and_blames_no_picture(
     assert job.error is not None
     assert job.error.code == "storage_full"
     assert "SIGHTLINE_MIN_FREE_BYTES" in job.error.detail
+
+
+def test_a_store_that_is_full_by_a_quota_fails_the_job_though_its_disk_has_room(
+    ledger: Ledger, runner_of: RunnerOf, job_id: str
+) -> None:
+    runner = runner_of(Indexer(StorageFull("The media store", "its quota is used up")), 0, 0.05)
+    for _ in range(1000):
+        if ledger.job(job_id).state.final:
+            break
+        with suppress(StorageFull):
+            runner.run(job_id, "0")
+
+    job = ledger.job(job_id)
+    assert (job.state, job.counts.canceled, job.counts.failed) == (JobState.FAILED, 3, 0)
+    assert job.error is not None
+    assert job.error.code == "storage_full"
+    assert "its quota is used up" in job.error.detail
 
 
 def test_a_disk_that_has_room_again_in_time_costs_nothing(ledger: Ledger, run: Run, job_id: str) -> None:

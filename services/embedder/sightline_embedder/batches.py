@@ -120,12 +120,7 @@ class BatchRunner:
         batch = claim.batch
         try:
             check_room(self._media, self._min_free_bytes)
-            self._patience.renew(job.id)
-            source = job.request.source
-            if isinstance(source, MigrationSource):
-                return self._migrations.run(job, source, batch)
-            self._ensure_collection(job.request.collection)
-            return self._indexer.run(job, batch)
+            outcome = self._work(job, batch)
         except StorageFull as error:
             if not self._patience.is_over(job.id):
                 self._ledger.release(job.id, batch.id)
@@ -146,6 +141,16 @@ class BatchRunner:
             self._ledger.note_defect(job.id, batch.id, defect)
             _log.exception("batch_failed", job_id=job.id, batch_id=batch.id)
             raise BatchFailed(defect) from error
+        # Not before: a disk with room says nothing of a quota.
+        self._patience.renew(job.id)
+        return outcome
+
+    def _work(self, job: Job, batch: Batch) -> BatchOutcome:
+        source = job.request.source
+        if isinstance(source, MigrationSource):
+            return self._migrations.run(job, source, batch)
+        self._ensure_collection(job.request.collection)
+        return self._indexer.run(job, batch)
 
     def _give_up(self, job: Job, claim: Claim) -> BatchOutcome:
         source, outcome = job.request.source, _given_up(claim)
