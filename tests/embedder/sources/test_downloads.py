@@ -1,7 +1,7 @@
 """Files from buckets are kept on the disk while they are read, as far as there is room."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ import pytest
 from sightline.buckets import Buckets
 from sightline.errors import StorageFull
 from sightline_embedder.fetching import Fetcher
+from sightline_embedder.sources import downloads as downloads_module
 from sightline_embedder.sources.downloads import Downloads
 
 URL = "s3://photos/archive.zip"
@@ -21,13 +22,14 @@ CHUNKS = [b"a" * 1000] * 10
 class OneObject:
     """A bucket as far as it is read; counts what is taken."""
 
-    def __init__(self) -> None:
+    def __init__(self, content: Sequence[bytes] = CHUNKS) -> None:
+        self.content = content
         self.taken = 0
 
     @contextmanager
     def stream(self, url: str, max_bytes: int) -> Iterator[Any]:
         def chunks() -> Iterator[bytes]:
-            for chunk in CHUNKS:
+            for chunk in self.content:
                 self.taken += 1
                 yield chunk
 
@@ -66,3 +68,16 @@ def test_a_download_ends_where_the_disk_would_have_too_little_left(
 
     assert bucket.taken < len(CHUNKS)
     assert not list((tmp_path / "downloads").iterdir())
+
+
+def test_a_small_file_that_a_full_disk_does_not_take_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is small waits in memory until the file is read.
+    full = Path("/dev/full").open("r+b")  # noqa: SIM115 - closed by whoever downloads
+    monkeypatch.setattr(downloads_module, "TemporaryFile", lambda **_: full)
+
+    opened = downloads(OneObject([b"url\n"]), tmp_path / "downloads", 0, [])(URL)
+    with pytest.raises(StorageFull, match="No space left on device"):
+        opened.__enter__()
+    assert full.closed

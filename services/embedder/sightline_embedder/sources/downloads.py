@@ -1,7 +1,7 @@
 """Whole files from URLs and buckets, kept on this machine for as long as they are read."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, Self
@@ -69,13 +69,16 @@ class Downloads:
         with unavailable_when_failing(_SERVICE):
             make_folder(self._folder)
             file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed below, also after errors
-        with file:
+        try:
             try:
                 self._download(url, file)
             except BadPicture as error:
                 raise SourceError(error.reason.value, error.detail) from error
             file.seek(0)
             yield file
+        finally:
+            with suppress(OSError):  # Closing writes what a full disk did not take, and nobody wants that.
+                file.close()
 
     def _download(self, url: str, file: BinaryIO) -> None:
         if names_object(url):
@@ -91,3 +94,5 @@ class Downloads:
             with unavailable_when_failing(_SERVICE):
                 file.write(chunk)
             self._on_progress()
+        with unavailable_when_failing(_SERVICE):
+            file.flush()
