@@ -56,7 +56,7 @@ def _run(settings: Settings, telemetry: Telemetry) -> None:
         keep_leases(broker, settings.visibility_timeout_s)
         _watch_messages(embedder.progress, presence)
         file = [Heartbeat(settings.heartbeat_file, embedder.progress).beat] if settings.heartbeat_file else []
-        send_heartbeats(broker, [presence.beat, *file])
+        send_heartbeats(broker, [presence.beat, *file, embedder.models.unload_idle])
         encoder = embedder.models.default.encoder
         _log.info("embedder_ready", model=encoder.manifest.name, numerics=encoder.numerics)
         _consume(broker, stopping)

@@ -11,7 +11,7 @@ import pytest
 
 from sightline.buckets import Buckets
 from sightline.errors import StorageFull
-from sightline_embedder.fetching import Fetcher
+from sightline_embedder.fetching import Fetcher, FetchLimits
 from sightline_embedder.sources import downloads as downloads_module
 from sightline_embedder.sources.downloads import Downloads
 
@@ -42,7 +42,7 @@ def downloads(bucket: OneObject, folder: Path, min_free_bytes: int, progress: li
         cast(Buckets, bucket),
         folder,
         max_bytes=1 << 20,
-        timeout_s=60,
+        limits=FetchLimits(),
         min_free_bytes=min_free_bytes,
         on_progress=lambda: progress.append(bucket.taken),
     )

@@ -68,7 +68,8 @@ def _of_ingest(gateway: Gateway) -> Sequence[Check]:
         "media",
         Stops.INGEST,
         gateway.media.ping,
-        "Make the bucket at SIGHTLINE_MEDIA_URL reachable, and permit reading, writing and listing there.",
+        "Make the bucket at SIGHTLINE_MEDIA_URL reachable, and permit reading, writing, deleting and "
+        "listing there.",
     )
     return (
         Check(

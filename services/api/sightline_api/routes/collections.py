@@ -50,7 +50,9 @@ class CollectionRequest(BaseModel):
     )
 
     name: CollectionName
-    model: Annotated[str | None, Field(description="a name or a space, as in `GET /v1/model`")] = None
+    model: Annotated[
+        str | None, Field(description="name or space of the model that `SIGHTLINE_MODEL` names")
+    ] = None
     quantization: Annotated[
         Quantization | None, Field(description="left out: `SIGHTLINE_QUANTIZATION`, also when that changes")
     ] = None

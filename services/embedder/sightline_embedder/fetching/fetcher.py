@@ -74,12 +74,8 @@ class Fetcher:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The fetcher that the settings describe."""
-        limits = FetchLimits(
-            redirects=settings.fetch_max_redirects,
-            first_byte_s=settings.fetch_first_byte_s,
-            total_s=settings.fetch_timeout_s,
-        )
-        return cls(AddressPolicy(settings.fetch_allowed_networks), limits, per_host=settings.fetch_per_host)
+        policy = AddressPolicy(settings.fetch_allowed_networks)
+        return cls(policy, FetchLimits.of_pictures(settings), per_host=settings.fetch_per_host)
 
     def fetch(self, url: str, max_bytes: int, limits: FetchLimits | None = None) -> Fetched:
         """The whole body, at most `max_bytes`; `limits` stand in for those of the fetcher.

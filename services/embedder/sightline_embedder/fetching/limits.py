@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from time import monotonic
+from typing import Self
+
+from sightline.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,16 @@ class FetchLimits:
     min_bytes_per_s: int = 1024
     attempts: int = 3
     backoff_s: float = 0.5
+
+    @classmethod
+    def of_pictures(cls, settings: Settings) -> Self:
+        """Those of a picture's fetch."""
+        return cls(settings.fetch_max_redirects, settings.fetch_first_byte_s, settings.fetch_timeout_s)
+
+    @classmethod
+    def of_downloads(cls, settings: Settings) -> Self:
+        """Those of an archive's or a manifest's, which may take longer as a whole."""
+        return cls(settings.fetch_max_redirects, settings.fetch_first_byte_s, settings.download_timeout_s)
 
 
 class Deadline:

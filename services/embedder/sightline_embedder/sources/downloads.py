@@ -23,7 +23,7 @@ class Downloads:
     """Archives and manifests as files without a name, which go with their reader.
 
     `min_free_bytes` stay free on the disk of `folder`. `on_progress` is told of everything that arrives: one
-    download may take as long as `timeout_s`.
+    download may take as long as `limits` say.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Downloads:
         folder: Path,
         *,
         max_bytes: int,
-        timeout_s: float,
+        limits: FetchLimits,
         min_free_bytes: int,
         on_progress: OnProgress = no_progress,
     ) -> None:
@@ -41,7 +41,7 @@ class Downloads:
         self._buckets = buckets
         self._folder = folder
         self._max_bytes = max_bytes
-        self._limits = FetchLimits(total_s=timeout_s)
+        self._limits = limits
         self._min_free_bytes = min_free_bytes
         self._on_progress = on_progress
 
@@ -55,7 +55,7 @@ class Downloads:
             buckets,
             settings.data_dir / "downloads",
             max_bytes=settings.download_max_bytes,
-            timeout_s=settings.download_timeout_s,
+            limits=FetchLimits.of_downloads(settings),
             min_free_bytes=settings.min_free_bytes,
             on_progress=on_progress,
         )
