@@ -24,6 +24,8 @@ export class PictureDialog extends View {
   #error = null;
   #large = null;
   #cropping = false;
+  /** Of what is asked for because of the picture that is shown. */
+  #abort = new AbortController();
   #tagQueue;
 
   /**
@@ -107,12 +109,17 @@ export class PictureDialog extends View {
   async #follow() {
     const { picture, collection } = this.#navigation.place;
     const same = picture === this.#image?.id;
-    if (!same) this.#show(this.#results.items.find(({ image }) => image.id === picture)?.image ?? null);
+    if (!same) {
+      this.#abort.abort();
+      this.#abort = new AbortController();
+      this.#show(this.#results.items.find(({ image }) => image.id === picture)?.image ?? null);
+    }
     this.draw();
     if (!picture || same) return;
-    const here = () => this.#navigation.place.picture === picture && this.#navigation.place.collection === collection;
+    const { signal } = this.#abort;
+    const here = () => !signal.aborted && this.#navigation.place.collection === collection;
     try {
-      const image = await this.#api.get(`/v1/images/${encodeURIComponent(picture)}`, { collection });
+      const image = await this.#api.get(`/v1/images/${encodeURIComponent(picture)}`, { collection }, signal);
       if (here() && !this.#tagQueue.waiting) this.#renew(image);
     } catch (error) {
       if (here()) this.#error = error;
@@ -138,8 +145,9 @@ export class PictureDialog extends View {
 
   /** The original takes the thumbnail's place once it is there. */
   async #loadLarge(image) {
-    const large = await loadOriginal(image);
-    if (this.#image?.id !== image.id) return;
+    const { signal } = this.#abort;
+    const large = await loadOriginal(image, signal);
+    if (signal.aborted) return;
     this.#large = large;
     this.draw();
   }
