@@ -3,9 +3,9 @@
  * "reload" find them; an address names them, but holds none: elsewhere it says that one is missing.
  */
 
-import { clear, entries, get, set } from "./vendor/idb-keyval/index.js";
+import { delMany, get, keys, set } from "./vendor/idb-keyval/index.js";
 
-/** Once there are more, all of earlier visits go. */
+/** The latest; whatever was kept before them makes room. */
 const KEPT = 20;
 
 const shown = new Map();
@@ -16,9 +16,8 @@ const shown = new Map();
  * @returns {Promise<string>} its id
  */
 export async function keep(file) {
-  if ((await entries()).length >= KEPT) await clear();
-  // No crypto.randomUUID: it is missing where a page comes over plain HTTP from another machine.
-  const id = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  await forget((await keys()).slice(0, 1 - KEPT));
+  const id = newId();
   await set(id, file);
   return id;
 }
@@ -39,7 +38,8 @@ export async function find(id) {
 export async function addressOf(id) {
   if (!shown.has(id)) {
     const file = await find(id);
-    shown.set(id, file && URL.createObjectURL(file));
+    // Whoever asked at the same time may have been faster.
+    if (!shown.has(id)) shown.set(id, file && URL.createObjectURL(file));
   }
   return shown.get(id);
 }
@@ -56,4 +56,20 @@ export function base64Of(file) {
     reader.onerror = () => reject(reader.error);
     reader.readAsDataURL(file);
   });
+}
+
+async function forget(ids) {
+  await delMany(ids);
+  for (const id of ids) {
+    if (shown.get(id)) URL.revokeObjectURL(shown.get(id));
+    shown.delete(id);
+  }
+}
+
+/** Ids stand in the order they were given in; those of earlier versions, plain hexadecimal, before all others. */
+function newId() {
+  const hexadecimal = (value, digits) => value.toString(16).padStart(digits, "0");
+  // No crypto.randomUUID: it is missing where a page comes over plain HTTP from another machine.
+  const chance = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => hexadecimal(byte, 2)).join("");
+  return `t${hexadecimal(Date.now(), 12)}${chance}`;
 }

@@ -11,7 +11,7 @@ export const LESS_WEIGHT = -0.5;
 /** A picture of the visitor's that the address names is not in this browser. */
 export class PhotoMissing extends Error {
   constructor() {
-    super("This search has a picture that is on another device. Choose it again, or remove it from the search.");
+    super("This search has a picture that is on another device, or that made room for later ones. Choose it again, or remove it from the search.");
   }
 }
 
