@@ -5,7 +5,8 @@
 
 import { followed } from "../navigation.js";
 import { holds, linesOf, neighbourOf } from "./wall_lines.js";
-import { describe, headingOf, mend, relate, tileOf } from "./wall_tiles.js";
+import { mend } from "./wall_thumbnails.js";
+import { describe, headingOf, relate, tileOf } from "./wall_tiles.js";
 
 const GAP_PX = 6;
 const WIDE_ROW_PX = 210;

@@ -3,9 +3,7 @@
  */
 
 import { nameOf, share } from "../format.js";
-
-const FIRST_WAIT_MS = 2_000;
-const LONGEST_WAIT_MS = 30_000;
+import { thumbnailOf } from "./wall_thumbnails.js";
 
 /**
  * The tile of a picture: a link to it.
@@ -48,16 +46,6 @@ export function headingOf(month) {
 }
 
 /**
- * Load the thumbnails that could not be loaded once more.
- * @param {Element} wall
- */
-export function mend(wall) {
-  for (const picture of wall.querySelectorAll("img")) {
-    if (picture.complete && !picture.naturalWidth) loadAgain(picture);
-  }
-}
-
-/**
  * Say where a tile stands among all.
  * @param {Element} tile
  * @param {number} index
@@ -68,27 +56,6 @@ export function describe(tile, index, total, active) {
   tile.setAttribute("aria-posinset", index + 1);
   tile.setAttribute("aria-setsize", total);
   tile.firstElementChild.tabIndex = active ? 0 : -1;
-}
-
-/** While the service is away, busy or waits for a key, thumbnails do not come: they are asked for again. */
-function thumbnailOf({ thumbnail_url }) {
-  const picture = document.createElement("img");
-  let wait_ms = FIRST_WAIT_MS;
-  picture.addEventListener("error", () => {
-    setTimeout(() => picture.isConnected && loadAgain(picture), wait_ms);
-    wait_ms = Math.min(wait_ms * 2, LONGEST_WAIT_MS);
-  });
-  picture.alt = "";
-  picture.draggable = false; // Browsers would offer the thumbnail as a file to be added.
-  picture.loading = "lazy";
-  picture.decoding = "async";
-  picture.src = thumbnail_url;
-  return picture;
-}
-
-function loadAgain(picture) {
-  const address = picture.src;
-  picture.src = address;
 }
 
 function relevanceBar() {
