@@ -6,7 +6,7 @@ from sightline.errors import ImageNotFound
 from sightline.identity import point_id, source_key
 from sightline.index import StoredPoint, VectorIndex
 from sightline.media import MediaStore
-from sightline.payload import FirstIndexed, Source
+from sightline.payload import Source
 from sightline.queue.deletions import Deletions
 from sightline.queue.jobs import BatchOutcome, Failure, Job
 from sightline.queue.sources import Item
@@ -44,7 +44,8 @@ class BatchCompleter:
         self._complete(job, kept, stored)
         # An upload whose stored copy was deleted with its picture did not fail.
         failed = [one for one in failures if not (one.item.sha256 and point_id(one.item.sha256) in deleted)]
-        # A set: one file uploaded twice under one name is one new picture.
+        # A set: one file uploaded twice under one name is one new picture, also where the point does not say
+        # which of the two made it.
         indexed = len({one.point_id for one in kept if _made_by(stored[one.point_id], job, one)})
         return BatchOutcome(
             indexed=indexed,
@@ -134,5 +135,6 @@ def _is_of_another(stored: StoredPoint | None, job: Job) -> bool:
 
 
 def _made_by(stored: StoredPoint, job: Job, read: ReadPicture) -> bool:
-    made = FirstIndexed(job=job.id, source=source_key(read.source.uri))
-    return stored.payload.first_indexed == made
+    made = stored.payload.first_indexed
+    is_item = made.item in (None, read.item.number)
+    return is_item and (made.job, made.source) == (job.id, source_key(read.source.uri))

@@ -187,7 +187,7 @@ def _points(job: Job, new: Sequence[_New], vectors: Vectors, model: EmbeddingMod
             auto_tags=shown,
             metadata=job.request.metadata | one.read.item.metadata,
             sources={key: source},
-            first_indexed=FirstIndexed(job=job.id, source=key),
+            first_indexed=FirstIndexed(job=job.id, source=key, item=one.read.item.number),
         )
         yield Point(one.read.point_id, vector, payload)
 

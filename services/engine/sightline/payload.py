@@ -51,12 +51,17 @@ class Source(BaseModel):
 
 
 class FirstIndexed(BaseModel):
-    """The job and the source that made a point, so that a batch done twice reports the same."""
+    """The job, the source and the item that made a point, so that a batch done twice reports the same.
+
+    `item` is the number of the item in its job, where a source may lie more than once; None in points of
+    imports, and of versions that kept none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     job: str
     source: Annotated[str, Field(description="key of the source in `sources`")]
+    item: Annotated[int | None, Field(ge=0, lt=1 << 53)] = None
 
 
 class Payload(BaseModel):
