@@ -70,6 +70,10 @@ def test_declared_value_is_of_its_type_or_stays_as_it_is(value: Any, kind: Field
         (datetime(2024, 5, 31, 14, 30), "2024-05-31T14:30:00Z"),
         (datetime(2024, 5, 31, 14, 30, tzinfo=timezone(timedelta(hours=2))), "2024-05-31T12:30:00Z"),
         (datetime(2024, 5, 31, 14, 30, 0, 250_000, UTC), "2024-05-31T14:30:00.250000Z"),
+        (
+            datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5))),
+            "9999-12-31T23:00:00-05:00",
+        ),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         ({"a": [1, b"", {"b": float("nan")}]}, {"a": [1, None, {"b": None}]}),
         ("half \ud800", "half ?"),

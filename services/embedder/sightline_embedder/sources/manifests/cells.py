@@ -84,7 +84,11 @@ def _read(text: str, kind: FieldType, otherwise: str) -> Any:
 
 
 def _rfc3339(value: datetime | date | time) -> str:
-    if isinstance(value, datetime):
+    if not isinstance(value, datetime):
+        return value.isoformat()
+    try:
         aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-        return f"{aware.replace(tzinfo=None).isoformat()}Z"
-    return value.isoformat()
+    except OverflowError:
+        # In UTC it lies beyond the calendar: it is kept as it is, and no filter finds it.
+        return value.isoformat()
+    return f"{aware.replace(tzinfo=None).isoformat()}Z"
