@@ -9,7 +9,9 @@ from migrating_by_hand import COLLECTION, Building, TwoModels, finish
 
 from sightline.errors import FailureReason
 from sightline.queue.migration_records import MigrationState
+from sightline.queue.sources import MigrationSource
 from sightline_embedder.migrating.carrying import differs
+from sightline_embedder.migrating.plan import MigrationPlan
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -88,6 +90,27 @@ def test_one_that_is_paused_plans_nothing(building: Building) -> None:
     building.migrations.move(migration.id, MigrationState.BUILDING)
     finish(building, migration, job_id)
     assert len(building.points(migration.new)) == 20
+
+
+def test_one_that_is_paused_as_planning_begins_is_not_over(
+    building: Building, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    building.add()
+    migration, job_id = building.start(building.index.collection(COLLECTION).version)
+    look = MigrationPlan.is_held_up
+
+    def paused_after_the_look(plan: MigrationPlan, source: MigrationSource) -> bool:
+        held_up = look(plan, source)
+        building.migrations.move(migration.id, MigrationState.PAUSED)
+        return held_up
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MigrationPlan, "is_held_up", paused_after_the_look)
+        building.planner().plan(job_id)
+    assert not building.ledger.job(job_id).state.final
+    building.migrations.move(migration.id, MigrationState.BUILDING)
+    finish(building, migration, job_id)
+    assert building.migrations.get(migration.id).state is MigrationState.READY
 
 
 def test_vectors_that_would_be_the_same_are_copied(building: Building, models: TwoModels) -> None:

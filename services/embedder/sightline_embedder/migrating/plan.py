@@ -24,7 +24,7 @@ from typing import Self
 
 from sightline.index import StoredPoint, VectorIndex
 from sightline.queue.jobs import Job
-from sightline.queue.migration_records import Migration, MigrationState
+from sightline.queue.migration_records import Migration, MigrationState, refused
 from sightline.queue.migrations import Migrations
 from sightline.queue.sources import MigrationSource, PictureRef, SourceKind
 from sightline_embedder.migrating.carrying import differs, settle
@@ -34,6 +34,7 @@ _COPY, _COMPARE, _EXTRA, _DONE = "copy", "compare", "extra", "done"
 _END = "-"
 """No cursor of the index."""
 _COMPARED_AT_ONCE = 256
+_HELD_UP = frozenset({MigrationState.PAUSED, MigrationState.FAILED})
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,16 @@ class MigrationPlan:
 
     def is_held_up(self, source: MigrationSource) -> bool:
         """Whether nothing more is to be planned for now."""
-        return self._migrations.get(source.migration).state in (MigrationState.PAUSED, MigrationState.FAILED)
+        return self._migrations.get(source.migration).state in _HELD_UP
 
     def steps(self, job: Job, source: MigrationSource, after: str | None) -> Iterator[Step]:
-        """The steps after a cursor; doing one twice equals doing it once."""
+        """The steps after a cursor; doing one twice equals doing it once.
+
+        Raises MigrationRefused where it is held up, or leaves this job's hands, at this moment.
+        """
         migration = self._migrations.get(source.migration)
+        if migration.state in _HELD_UP:
+            raise refused(migration, MigrationState.READY)
         if migration.state is not MigrationState.BUILDING:
             return  # It was found ready before a crash, or is on its way out.
         place = _Place.read(after)
