@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from sightline.portable.discarding import discard_stale
 from sightline.queue.jobs import JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import ExportTarget, PointsSource
@@ -130,7 +131,7 @@ def test_files_of_an_import_are_kept_from_when_it_was_asked_for(client: TestClie
 
     assert client.post("/v1/collections/new/import", json={"upload": "2" * 32}).status_code == 202
 
-    gateway.portable.discard_stale(gateway.ledger)
+    discard_stale(gateway.portable, gateway.ledger)
     assert folder.exists()
 
 
@@ -141,7 +142,7 @@ def test_files_that_were_sent_long_ago_go_unless_a_job_waits_for_them(gateway: G
         folder.mkdir(parents=True)
         os.utime(folder, (0, 0))
 
-    gateway.portable.discard_stale(gateway.ledger)
+    discard_stale(gateway.portable, gateway.ledger)
 
     assert [folder.exists() for folder in (waited, forgotten)] == [True, False]
 

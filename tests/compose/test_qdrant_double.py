@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from compose_backends import double_process
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 NAME = "/collections/images"
 POINT = {"id": "00000000-0000-4000-8000-000000000001", "vector": [0.6, 0.8], "payload": {"n": 1}}
@@ -91,5 +92,7 @@ def test_it_is_gone_and_comes_back_with_its_data(double: Any) -> None:
     with pytest.raises(httpx.TransportError):  # noqa: PT012 - it takes a moment
         while True:
             client.get("/collections")
-    double.calls()
-    assert client.get(NAME).json()["result"]["points_count"] == 1
+    again = retry(
+        retry=retry_if_exception_type(httpx.TransportError), stop=stop_after_delay(90), wait=wait_fixed(0.05)
+    )
+    assert again(client.get)(NAME).json()["result"]["points_count"] == 1

@@ -33,6 +33,12 @@ def await_gone(api: httpx.Client, collection: str, *names: str) -> None:
     assert pictures(api, collection).keys() == set(NAMES) - set(names)
 
 
+@retry(stop=stop_after_delay(30), wait=wait_fixed(0.05))
+def await_tags(api: httpx.Client, collection: str, name: str, tags: list[str]) -> None:
+    """Wait until the API has these tags of a picture: the page shows them before it has answered."""
+    assert pictures(api, collection)[name]["tags"] == tags
+
+
 def test_tags_are_added_and_removed(opened: Callable[..., Visit], api: httpx.Client, collection: str) -> None:
     visit = opened(f"/?collection={collection}")
     dialog = visit.open_picture("moon.png")
@@ -41,11 +47,11 @@ def test_tags_are_added_and_removed(opened: Callable[..., Visit], api: httpx.Cli
         field.fill(tag)
         field.press("Enter")
         expect(visit.button(f"Remove tag {tag}", within=dialog)).to_be_visible()
-    assert pictures(api, collection)["moon.png"]["tags"] == ["night", "far away"]
+    await_tags(api, collection, "moon.png", ["night", "far away"])
 
     visit.button("Remove tag night", within=dialog).click()
     expect(visit.button("Remove tag night", within=dialog)).to_have_count(0)
-    assert pictures(api, collection)["moon.png"]["tags"] == ["far away"]
+    await_tags(api, collection, "moon.png", ["far away"])
     visit.page.reload()
     expect(visit.button("Remove tag far away", within=visit.picture)).to_be_visible()
 
@@ -67,7 +73,7 @@ def test_tags_that_are_added_faster_than_the_api_answers_are_all_kept(
         first.continue_()
 
     expect(visit.status).to_have_text("Tags: night, far away")
-    assert pictures(api, collection)["moon.png"]["tags"] == ["night", "far away"]
+    await_tags(api, collection, "moon.png", ["night", "far away"])
 
 
 def test_a_deletion_that_is_undone_is_never_sent(

@@ -14,6 +14,7 @@ from redis import Redis
 from sightline.ending_migrations import end_migration
 from sightline.errors import MigrationRefused, Unavailable
 from sightline.index import VectorIndex
+from sightline.portable.discarding import discard_stale
 from sightline.portable.places import PortablePlaces
 from sightline.queue.broker import send
 from sightline.queue.ledger import Ledger
@@ -72,7 +73,7 @@ class Reconciler:
             try:
                 self.sweep(stopping)
                 self.end_migrations()
-                self._places.discard_stale(self._ledger)
+                discard_stale(self._places, self._ledger)
             except Unavailable as error:
                 _log.warning("sweep_put_off", reason=str(error))
             except Exception:

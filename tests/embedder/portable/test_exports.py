@@ -12,6 +12,7 @@ import pytest
 from sightline.identity import sha256_of_file
 from sightline.index import CollectionSpec, Point
 from sightline.payload import INDEXED_FIELDS, FieldType
+from sightline.portable.discarding import discard_stale
 from sightline.portable.manifest import read_manifest
 from sightline.queue.jobs import Batch, Job, JobState
 from sightline.queue.sources import ExportTarget, PointsSource
@@ -287,7 +288,7 @@ def test_what_a_stopped_export_left_goes_and_what_another_made_stays(
     assert desk.places.export(stopped.id).is_dir()
 
     kept = desk.run("here", ExportTarget())
-    desk.places.discard_stale(desk.ledger)
+    discard_stale(desk.places, desk.ledger)
 
     assert not desk.places.export(stopped.id).exists()
     assert (desk.places.export(kept.id) / "export.json").is_file()

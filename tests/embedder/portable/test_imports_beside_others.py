@@ -13,6 +13,7 @@ from importing_by_hand import POINTS, code, imported
 
 from sightline.index import CollectionSpec, Point
 from sightline.payload import INDEXED_FIELDS, FirstIndexed
+from sightline.portable.discarding import discard_stale
 from sightline.queue.jobs import JobState
 from sightline.queue.migration_records import MigrationState
 from sightline.queue.sources import ExportTarget, PointsSource
@@ -52,7 +53,7 @@ def test_files_that_were_sent_long_ago_serve_an_import_to_its_end(desk: Any, exp
         os.utime(folder, (0, 0))
 
     job = desk.start("there", PointsSource(upload=ours.name))
-    desk.places.discard_stale(desk.ledger)
+    discard_stale(desk.places, desk.ledger)
     desk.planner().plan(job.id)
 
     ended = desk.ledger.job(job.id)

@@ -4,15 +4,13 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from sightline.atomic_files import unavailable_when_failing
-from sightline.errors import JobNotFound
 from sightline.portable.manifest import MANIFEST, POINTS_FILE
-from sightline.queue.jobs import JobState, is_job_id
-from sightline.queue.ledger import Ledger
-from sightline.queue.sources import PointsSource
+from sightline.queue.jobs import is_job_id
 
 CLIP_FILE = re.compile(r"img_emb_[0-9]{1,9}\.npy|metadata_[0-9]{1,9}\.parquet")
 EXPORTS, IMPORTS = "exports", "imports"
@@ -64,20 +62,12 @@ class PortablePlaces:
             if folder.exists():
                 shutil.rmtree(folder)
 
-    def discard_stale(self, ledger: Ledger) -> None:
-        """Delete the exports of jobs that are forgotten, failed or canceled, and uploads of long ago that no
-        job waits for."""
-        for folder in self._folders(self._exports):
-            if _is_stale(folder.name, ledger):
-                self.forget(folder)
-        if old := self._old_uploads():
-            # Looked at last: what is asked for after this makes its upload new.
-            awaited = _awaited_uploads(ledger)
-            for folder in old:
-                if folder.name not in awaited:
-                    self.forget(folder)
+    def exports(self) -> Sequence[Path]:
+        """The folders of all exports, which have the ids of their jobs as names."""
+        return self._folders(self._exports)
 
-    def _old_uploads(self) -> list[Path]:
+    def old_uploads(self) -> Sequence[Path]:
+        """The folders of files that were sent more than `UPLOAD_KEPT_S` ago."""
         before = time.time() - UPLOAD_KEPT_S
         with unavailable_when_failing(_SERVICE):
             return [one for one in self._folders(self._imports) if one.stat().st_mtime < before]
@@ -85,22 +75,3 @@ class PortablePlaces:
     def _folders(self, above: Path) -> list[Path]:
         with unavailable_when_failing(_SERVICE):
             return sorted(above.iterdir()) if above.is_dir() else []
-
-
-def _awaited_uploads(ledger: Ledger) -> set[str]:
-    """The uploads that jobs which have not ended import."""
-    awaited = set()
-    for job_id in ledger.active():
-        with suppress(JobNotFound):
-            source = ledger.job(job_id).request.source
-            if isinstance(source, PointsSource) and source.upload is not None:
-                awaited.add(source.upload)
-    return awaited
-
-
-def _is_stale(job_id: str, ledger: Ledger) -> bool:
-    try:
-        state = ledger.job(job_id).state
-    except JobNotFound:
-        return True
-    return state.final and state is not JobState.SUCCEEDED
