@@ -90,3 +90,17 @@ def test_a_cluster_without_a_server_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SIGHTLINE_QDRANT_REPLICATION_FACTOR", "2")
     with pytest.raises(SettingsError, match="SIGHTLINE_QDRANT_REPLICATION_FACTOR is about a Qdrant server"):
         read_settings()
+
+
+def test_fault_of_a_list_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_IMPORT_ROOTS", "/pictures")
+    with pytest.raises(SettingsError, match="SIGHTLINE_IMPORT_ROOTS is not JSON"):
+        read_settings()
+
+
+def test_level_of_the_log_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_LOG_LEVEL", "WARNING")
+    assert read_settings().log_level == "WARNING"
+    monkeypatch.setenv("SIGHTLINE_LOG_LEVEL", "chatty")
+    with pytest.raises(SettingsError, match=r"SIGHTLINE_LOG_LEVEL: .*debug"):
+        read_settings()

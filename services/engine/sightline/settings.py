@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 from sightline.errors import SettingsError
 from sightline.payload import MAX_TAG_CHARACTERS, ExifField, FieldType
@@ -167,7 +168,9 @@ class Settings(BaseSettings):
     """So often one search is repeated exactly, to measure recall; 0 turns that off."""
 
     # What operators see
-    log_level: str = "info"
+    log_level: Annotated[
+        str, Field(pattern=r"^(?i:debug|info|warn|warning|error|fatal|critical|notset)$")
+    ] = "info"
     embedder_metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Where an embedder serves its metrics; unset, nowhere."""
     embedder_metrics_host: str = "127.0.0.1"
@@ -244,6 +247,12 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(" ".join(_sentence(fault) for fault in error.errors())) from error
+    except SourceError as error:
+        # It has the field in its sentence alone.
+        name = str(error).partition('"')[2].partition('"')[0].upper()
+        raise SettingsError(
+            f'SIGHTLINE_{name} is not JSON. Write a list as ["a", "b"], an object as {{"a": "b"}}.'
+        ) from error
 
 
 def _sentence(fault: ErrorDetails) -> str:

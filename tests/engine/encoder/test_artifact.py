@@ -44,6 +44,12 @@ def test_missing_folder_is_no_artifact(tmp_path: Path) -> None:
         open_artifact(tmp_path / "nowhere")
 
 
+def test_manifest_that_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(ModelError, match=rf"{MANIFEST} cannot be read: Is a directory"):
+        open_artifact(tmp_path)
+
+
 @pytest.mark.parametrize("content", ["", "{", '{"name": "x"}'])
 def test_manifest_that_cannot_be_read(copy: Path, content: str) -> None:
     (copy / MANIFEST).write_text(content)

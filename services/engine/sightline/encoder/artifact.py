@@ -214,6 +214,8 @@ def open_artifact(path: Path) -> Artifact:
         raise ModelError(
             f"There is no model artifact in {path} (no {MANIFEST}). Build one with `sightline model build`."
         ) from error
+    except OSError as error:
+        raise ModelError(f"{path / MANIFEST} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
         raise ModelError(
             f"The manifest of the model artifact in {path} is not one this version can read "

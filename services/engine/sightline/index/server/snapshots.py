@@ -131,7 +131,10 @@ class QdrantSnapshots:
             return absent
         if not 200 <= response.status < 300:
             raise _refused(path, response.status, response.data)
-        return response.json()["result"]
+        try:
+            return response.json()["result"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise Unavailable(_SERVICE, f"something else answers at {self._url}") from error
 
 
 def _refused(path: str, status: int, said: bytes) -> BackupError:
