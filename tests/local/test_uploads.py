@@ -144,3 +144,19 @@ def test_what_is_no_files_fault_ends_it(pictures: list[Path]) -> None:
 
     with pytest.raises(ApiFailure, match="disk is full"):
         sent(Refusing(), pictures)
+
+
+def test_a_name_that_is_no_text_costs_no_other(pictures: Sequence[Path]) -> None:
+    class StrictApi(TakingApi):
+        def upload(self, files: Sequence[Path], parameters: Any, tags: Sequence[str]) -> Any:
+            if any("\udce9" in path.name for path in files):
+                ApiClient.upload(self, files, parameters, tags)
+            return super().upload(files, parameters, tags)
+
+    named = pictures[0].rename(pictures[0].with_name("caf\udce9.jpg"))
+    api = StrictApi()
+
+    _, left_out = sent(api, [named, *pictures[1:]])
+
+    assert names(api.sent) == [path.name for path in pictures[1:]]
+    assert [(one.path, "no text in UTF-8" in one.why) for one in left_out] == [(named, True)]

@@ -1,15 +1,17 @@
 """A client of the REST API: the only way the command reaches a running Sightline."""
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from sightline.errors import SightlineError
+from sightline.errors import SettingsError, SightlineError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 _PIECE_BYTES = 1 << 20
@@ -31,10 +33,23 @@ class ApiFailure(SightlineError):
         self.retry_after_s = retry_after_s
 
 
+class _Answer(dict[str, Any]):
+    """An object in an answer; raises ApiFailure for a field that it lacks."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ApiFailure(
+            "unexpected", f"The answer has no `{name}`: it is of another version, or of no Sightline."
+        )
+
+
 class ApiClient:
     """Calls of the API that the command needs; answers are the API's JSON."""
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
+        """`url` is where the API is; raises ApiFailure and SettingsError for what cannot be used."""
+        _check_url(url)
+        if api_key and not api_key.isascii():
+            raise SettingsError("SIGHTLINE_API_KEY has characters that no key has. Copy the key again.")
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._url = url.rstrip("/")
         self._http = httpx.Client(base_url=self._url, headers=headers, timeout=_TIMEOUT)
@@ -77,7 +92,7 @@ class ApiClient:
                 for piece in response.iter_bytes():
                     digest.update(piece)
                     out.write(piece)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._unreachable(error) from error
         return digest.hexdigest()
 
@@ -99,15 +114,40 @@ class ApiClient:
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         try:
             response = self._http.request(method, path, **arguments)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._unreachable(error) from error
-        if response.is_success:
-            return response.json() if response.content else None
-        raise _failure(response)
+        except UnicodeEncodeError as error:
+            raise ApiFailure("not_text", f"{error.object!r} is no text in UTF-8.") from error
+        if not response.is_success:
+            raise _failure(response)
+        return None if response.status_code == HTTPStatus.NO_CONTENT else _answer(response)
 
-    def _unreachable(self, error: httpx.TransportError) -> ApiFailure:
+    def _unreachable(self, error: httpx.RequestError) -> ApiFailure:
         detail = f"No Sightline answers at {self._url} ({error}). Start one with `sightline up`."
         return ApiFailure("unreachable", detail)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parsed = httpx.URL(url)
+        usable = parsed.scheme in ("http", "https") and bool(parsed.host.encode("idna"))
+    except (httpx.InvalidURL, UnicodeError):
+        usable = False
+    if not usable:
+        raise ApiFailure("unreachable", f"'{url}' is no address of an API. Give one like {DEFAULT_URL}.")
+
+
+def _answer(response: httpx.Response) -> Any:
+    try:
+        answer = json.loads(response.content, object_hook=_Answer)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, _Answer):
+        said = (
+            f"{response.request.url} answered with something else than an object in JSON: it is no Sightline."
+        )
+        raise ApiFailure("unexpected", said)
+    return answer
 
 
 def _failure(response: httpx.Response) -> ApiFailure:

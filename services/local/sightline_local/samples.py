@@ -41,7 +41,17 @@ _FILES = {
 
 
 def copy_samples(folder: Path) -> Path:
-    """Copy the sample pictures into `folder`; raises StartError if a wheel is not installed."""
+    """Copy the sample pictures into `folder`; raises StartError if they are not there or cannot be copied."""
+    try:
+        _copy(folder)
+    except OSError as error:
+        raise StartError(
+            f"The sample pictures cannot be copied to {folder}: {error.strerror}. Choose another folder."
+        ) from error
+    return folder
+
+
+def _copy(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for package, (below, names) in _FILES.items():
         spec = importlib.util.find_spec(package)
@@ -50,9 +60,14 @@ def copy_samples(folder: Path) -> Path:
         for name in names:
             source = Path(spec.origin).parent / below / name
             if not (folder / name).exists():
-                shutil.copyfile(source, folder / name)
-    return folder
+                # One that was broken off is not to be taken for the picture.
+                unfinished = folder / f".{name}"
+                shutil.copyfile(source, unfinished)
+                unfinished.replace(folder / name)
 
 
 if __name__ == "__main__":
-    copy_samples(Path(sys.argv[1]))
+    try:
+        copy_samples(Path(sys.argv[1]))
+    except StartError as told:
+        sys.exit(f"sightline: {told}")

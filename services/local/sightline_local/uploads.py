@@ -17,7 +17,7 @@ BYTES_PER_UPLOAD = 256 << 20
 """Of a group; a larger file goes alone. An eighth of what an API takes unless it is told otherwise."""
 _NO_COLLECTION = "collection_not_found"
 _PICTURE_TOO_LARGE = "too_many_bytes"
-_GROUP_TOO_LARGE = ("request_too_large", "too_many_files")
+_GROUP_REFUSED = ("request_too_large", "too_many_files", "not_text")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Uploads:
         except ApiFailure as error:
             if error.code == _PICTURE_TOO_LARGE:
                 yield from self._sent_without_largest(group, str(error))
-            elif error.code in _GROUP_TOO_LARGE:
+            elif error.code in _GROUP_REFUSED:
                 yield from self._sent_in_parts(group, str(error))
             else:
                 raise

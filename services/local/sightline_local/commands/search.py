@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
+from pydantic import ValidationError
 
 from sightline_local.commands.options import (
     DEFAULT_URL,
@@ -112,7 +113,11 @@ def _texts(text: str | None, lang: str | None, *, beside_others: bool) -> list[d
         parse_query,  # not needed to search by pictures, and slow to import
     )
 
-    return [part.model_dump() for part in parse_query(text, beside_others=beside_others, lang=lang)]
+    try:
+        return [part.model_dump() for part in parse_query(text, beside_others=beside_others, lang=lang)]
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise typer.BadParameter(f"the {fault['loc'][-1]} cannot be used: {fault['msg']}.") from error
 
 
 def _pictures(
