@@ -6,12 +6,14 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from running_stack import READY_S
 
 PHOTOS = ("chelsea.png", "coffee.png", "rocket.jpg")
 MOST_BYTES = 2_000_000
@@ -219,6 +221,22 @@ def test_nobody_there_is_one_sentence_and_status_2() -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("format", [("--json",), ()])
+def test_output_without_room_is_one_sentence_and_status_2(format: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "sightline_local", "plan", "1000", *format]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "sightline: No space left on device.\n")
+
+
+@pytest.mark.parametrize("words", [("caf\udce9",), ("a cat", "--lang", "x" * 9)])
+def test_words_that_cannot_be_looked_for_are_an_invalid_value(words: Sequence[str]) -> None:
+    ended = sightline("search", *words)
+    assert ended.returncode == 2
+    assert "Invalid value" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_model_that_cannot_be_loaded_is_one_sentence_and_status_2(tmp_path: Path) -> None:
     ended = sightline(
         "up",
@@ -242,6 +260,33 @@ def test_port_that_is_taken_is_one_sentence_and_status_2(tmp_path: Path) -> None
         ended = sightline("up", "--data", str(tmp_path), "--port", str(port))
     assert ended.returncode == 2
     assert f"Port {port} on 127.0.0.1 cannot be used" in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_addresses_of_ipv6_are_served(tmp_path: Path, starter_artifact: Path, host: str) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+        port = probe.getsockname()[1]
+    words = ("up", "--data", str(tmp_path), "--host", host, "--port", str(port))
+    settings = {"SIGHTLINE_MODEL": str(starter_artifact), "SIGHTLINE_ALLOW_ANONYMOUS": "true"}
+    log = tmp_path / "up.log"
+    with log.open("wb") as out:
+        up = subprocess.Popen(
+            [sys.executable, "-m", "sightline_local", *words],
+            env={**os.environ, **settings},
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        ready = f"Sightline is ready on http://[::1]:{port}"
+        deadline = time.monotonic() + READY_S
+        while ready not in log.read_text():
+            assert up.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        assert from_json(sightline("jobs", "--json", url=f"http://[::1]:{port}")) == []
+    finally:
+        up.terminate()
+    assert up.wait(60) == 0
 
 
 def test_bind_that_others_reach_wants_a_key(tmp_path: Path) -> None:

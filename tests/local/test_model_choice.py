@@ -2,10 +2,15 @@
 
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from sightline_embedder.models.catalog import CATALOG, STARTER, CatalogEntry
 from sightline_local.errors import StartError
 from sightline_local.model_choice import decide
 
@@ -63,3 +68,42 @@ def test_folder_of_a_model_is_built(tmp_path: Path) -> None:
 def test_name_that_nobody_has_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="neither a folder here nor in the local cache"):
         decide("no-such-model", tmp_path)
+
+
+@contextmanager
+def hub_of(monkeypatch: pytest.MonkeyPatch, *repositories: str) -> Iterator[None]:
+    """A hub that has these models and no other."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            has = self.path.removeprefix("/api/models/") in repositories
+            self.send_response(200 if has else 404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr("sightline_embedder.models.hub.constants.ENDPOINT", url)
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        yield
+        server.shutdown()
+
+
+@pytest.mark.parametrize("entry", [one for one in CATALOG if one.name != STARTER], ids=lambda one: one.name)
+def test_every_model_known_by_name_is_taken_from_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: CatalogEntry
+) -> None:
+    sources = [source for source in (entry.source, entry.text_source) if source is not None]
+
+    with hub_of(monkeypatch, *sources):
+        assert decide(entry.name, tmp_path).source == entry.name
+    for number in range(len(sources)):
+        with (
+            hub_of(monkeypatch, *sources[:number], *sources[number + 1 :]),
+            pytest.raises(StartError, match="neither a folder here nor in the local cache"),
+        ):
+            decide(entry.name, tmp_path)

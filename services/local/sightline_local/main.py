@@ -1,6 +1,8 @@
 """The `sightline` command. Heavy parts are imported only by the commands that need them."""
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -55,9 +57,25 @@ app.add_typer(model.app, name="model")
 
 
 def main() -> None:
-    """Run the command; 2 with one sentence on standard error for what could not be done."""
+    """Run the command; 2 with one sentence on standard error for what could not be done.
+
+    SIGTERM ends it as ctrl-C does, with what it has started: their statuses are 143 and 130.
+    """
+    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except SightlineError as error:
-        sys.stderr.write(f"sightline: {error}\n")
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:
+        # Of a file that was named, or of the one that the output goes to.
+        said = error.strerror or str(error)
+        _fail(f"{said}." if error.filename is None else f"{error.filename}: {said}.")
+
+
+def _fail(sentence: str) -> None:
+    sys.stderr.write(f"sightline: {sentence}\n")
+    sys.exit(2)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,5 +1,6 @@
 """Which model an embedded stack runs, and building it when it is not on disk yet."""
 
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import structlog
 
 from sightline.encoder.artifact import MANIFEST, Artifact, open_artifact
 from sightline.errors import ModelError
-from sightline_embedder.models.catalog import STARTER
+from sightline.process import start_child
+from sightline_embedder.models.catalog import STARTER, entry_for
 from sightline_embedder.models.hub import hub_has, is_cached
 from sightline_local.errors import StartError
 
@@ -23,6 +25,7 @@ FALLBACK_NOTICE = (
     "first steps that knows about 1,000 kinds of things."
 )
 _LAST_USED = "last-used"
+_END_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def decide(wanted: str | None, models: Path) -> Decision:
         return _decide_named(wanted, models)
     if kept := _kept(models):
         return Decision(kept.manifest.name, kept)
-    if is_cached(PREFERRED) or hub_has(PREFERRED):
+    if _at_hand(PREFERRED):
         return Decision(PREFERRED, None, may_fall_back=True)
     return Decision(STARTER, None, may_fall_back=True)
 
@@ -94,12 +97,19 @@ def _decide_named(wanted: str, models: Path) -> Decision:
         raise StartError(str(error)) from error
     if path.is_dir():
         return Decision(str(path.resolve()), None)
-    if wanted == STARTER or is_cached(wanted) or hub_has(wanted):
+    if wanted == STARTER or _at_hand(wanted):
         return Decision(wanted, None)
     raise StartError(
         f"Model '{wanted}' is neither a folder here nor in the local cache of models, and the model hub does "
         f"not have it or cannot be reached. Name a folder in SIGHTLINE_MODEL or --model, or use '{STARTER}'."
     )
+
+
+def _at_hand(name: str) -> bool:
+    """Whether the local cache or the hub has what a model of that name is built from."""
+    entry = entry_for(name)
+    sources = (entry.source, entry.text_source)
+    return all(is_cached(source) or hub_has(source) for source in sources if source is not None)
 
 
 def _kept(models: Path) -> Artifact | None:
@@ -128,12 +138,33 @@ def _build(source: str, models: Path) -> Artifact:
             f"No model can be kept in {models}: {error.strerror}. Choose another folder with --data."
         ) from error
     _log.info("model_build", model=source, folder=str(out))
-    ended = subprocess.run(
-        _build_command(source, out), stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False
-    )
-    if ended.returncode != 0:
+    if _status_of(_build_command(source, out)) != 0:
         raise StartError(f"Model '{source}' could not be built; the reason stands above.")
     return open_artifact(out)
+
+
+def _status_of(command: Sequence[str]) -> int:
+    """The exit status of a process that ends with this one, and before it where this one is stopped."""
+    pipe, held = os.pipe()
+    try:
+        with start_child(command, os.environ, pipe) as child:
+            try:
+                return child.wait()
+            except BaseException:
+                _end(child)
+                raise
+    finally:
+        os.close(held)
+        os.close(pipe)
+
+
+def _end(child: "subprocess.Popen[bytes]") -> None:
+    """Have it remove what it has begun; hard if that takes long."""
+    child.terminate()
+    try:
+        child.wait(_END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
 
 
 def _build_command(source: str, out: Path) -> Sequence[str]:

@@ -25,10 +25,18 @@ from sightline_local.supervisor import Supervisor
 
 _log = structlog.get_logger(__name__)
 
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def run_stack(settings: Settings, data: Path, photos: list[Path]) -> None:
     """Start the stack, index `photos`, and keep it running; raises StartError with a sentence."""
-    with running_stack(settings, data, photos) as stack:
+    with new_stack(settings, data, photos) as stack:
+        for number in _STOP_SIGNALS:
+            # Not in the handler itself: it may interrupt this very thread inside the event's lock.
+            signal.signal(number, lambda *_: Thread(target=stack.stopping.set).start())
+        stack.start()
+        if stack.stopping.is_set():
+            return
         url = base_url(settings.host, settings.port)
         Console(stderr=True).print(f"Sightline is ready on [bold]{url}[/bold] (ctrl-C stops it)")
         if photos:
@@ -37,8 +45,11 @@ def run_stack(settings: Settings, data: Path, photos: list[Path]) -> None:
 
 
 @contextmanager
-def running_stack(settings: Settings, data: Path, photos: Sequence[Path]) -> Iterator[Supervisor]:
-    """The stack, started and ready; stopped at the end. `photos` become import roots."""
+def new_stack(settings: Settings, data: Path, photos: Sequence[Path]) -> Iterator[Supervisor]:
+    """The stack, to be started; stopped at the end, which no signal cuts short. `photos` become import roots.
+
+    Raises StartError with a sentence.
+    """
     if settings.redis_url or settings.qdrant_url:
         raise SettingsError(
             "An embedded stack brings its own Redis and index. Unset SIGHTLINE_REDIS_URL and "
@@ -49,14 +60,21 @@ def running_stack(settings: Settings, data: Path, photos: Sequence[Path]) -> Ite
     with open_data_folder(data) as folder:
         artifact = choose_model(settings.model, folder.models)
         stack = build_stack(folder, artifact, settings, [*settings.import_roots, *photos])
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Not in the handler itself: it may interrupt this very thread inside the event's lock.
-            signal.signal(number, lambda *_: Thread(target=stack.stopping.set).start())
         try:
-            stack.start()
             yield stack
         finally:
-            stack.stop()
+            with _signals_ignored():
+                stack.stop()
+
+
+@contextmanager
+def _signals_ignored() -> Iterator[None]:
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in _STOP_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def _index(url: str, settings: Settings, photos: list[Path]) -> None:
@@ -72,11 +90,14 @@ def _index(url: str, settings: Settings, photos: list[Path]) -> None:
 def check_port(host: str, port: int) -> None:
     """Say that the port is taken before anything is started; raises StartError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family is socket.AF_INET6:
+                # As the gateway listens: who has the port in IPv4 is no hindrance.
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind((host, port))
-        except OSError as error:
-            raise StartError(
-                f"Port {port} on {host} cannot be used: {error.strerror}. Choose another with --port."
-            ) from error
+    except OSError as error:
+        raise StartError(
+            f"Port {port} on {host} cannot be used: {error.strerror}. Choose another with --port."
+        ) from error

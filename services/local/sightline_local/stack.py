@@ -42,6 +42,8 @@ def build_stack(
         "SIGHTLINE_LOG_LEVEL": settings.log_level,
         "SIGHTLINE_HOST": settings.host,
         "SIGHTLINE_PORT": str(settings.port),
+        # Whoever serves an address asks for it, and the look whether it is served does so first.
+        "SIGHTLINE_ALLOWED_HOSTS": json.dumps([*settings.allowed_hosts, _reachable(settings.host)]),
         # OpenMP and OpenBLAS of libraries we do not tune would take every core beside OpenVINO.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -78,8 +80,13 @@ def build_stack(
 
 def base_url(host: str, port: int) -> str:
     """Where this machine reaches a server bound to `host`."""
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    return f"http://{reachable}:{port}"
+    return f"http://{_reachable(host)}:{port}"
+
+
+def _reachable(host: str) -> str:
+    """The host of an address at which this machine reaches a server bound to `host`."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"[{address}]" if ":" in address else address
 
 
 def _index_answers(socket: Path) -> Callable[[], bool]:

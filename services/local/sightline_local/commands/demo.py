@@ -53,10 +53,11 @@ def demo(
 
 @contextmanager
 def _running(settings: Settings, data: Path, photos: Path) -> Iterator[ApiClient]:
-    from sightline_local.running import running_stack
+    from sightline_local.running import new_stack
     from sightline_local.stack import base_url
 
-    with running_stack(settings, data, [photos]):
+    with new_stack(settings, data, [photos]) as stack:
+        stack.start()
         key = settings.api_key.get_secret_value() if settings.api_key else None
         yield ApiClient(base_url(settings.host, settings.port), key)
 

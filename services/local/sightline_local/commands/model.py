@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sightline.process import end_with_parent
 from sightline.settings import Precision
 from sightline_local.commands.options import AsJson
 from sightline_local.commands.output import print_json, print_table
@@ -45,6 +46,7 @@ def build(
     from sightline_embedder.models.int8 import add_int8
     from sightline_embedder.models.multilingual import add_multilingual
 
+    end_with_parent()  # of `up`, which has a model built that is not there yet
     if precision in (Precision.F32, Precision.BF16):
         raise typer.BadParameter("every artifact has f32 and bf16: choose with SIGHTLINE_PRECISION.")
     if (precision is Precision.INT8) != (pictures is not None):
