@@ -56,6 +56,12 @@ def test_before_the_first_beat_it_is_not_well(settings: Settings) -> None:
     assert "not take messages yet" in fault
 
 
+def test_a_heartbeat_that_cannot_be_read_is_a_fault(settings: Settings, tmp_path: Path) -> None:
+    fault = find_fault(settings.model_copy(update={"heartbeat_file": tmp_path}), time.time())
+    assert fault is not None
+    assert "cannot be read: Is a directory" in fault
+
+
 def test_beats_and_no_messages_are_well(settings: Settings) -> None:
     at = beaten(settings)
     assert find_fault(settings, at + SILENCE_S - 1) is None

@@ -74,6 +74,8 @@ def find_fault(settings: Settings, now: float) -> str | None:
         last_beat, (at, _, fault) = path.stat().st_mtime, path.read_text().partition("\n")
     except FileNotFoundError:
         return "The embedder does not take messages yet."
+    except OSError as error:
+        return f"SIGHTLINE_HEARTBEAT_FILE, {path}, cannot be read: {error.strerror}."
     if now - last_beat > SILENCE_S:
         return f"The consumer has not turned for {now - last_beat:.0f} s: it is stuck, or Redis is away."
     if fault:

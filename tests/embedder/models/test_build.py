@@ -177,6 +177,16 @@ def test_folder_that_holds_no_model(tmp_path: Path) -> None:
         build_artifact(str(tmp_path / "empty"), tmp_path / "out")
 
 
+def test_place_where_no_artifact_can_be_is_said_before_anything_is_loaded(
+    tiny_clip_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    steps: list[str] = []
+    with pytest.raises(ModelError, match=r"No model can be kept in .*: File exists"):
+        build_artifact(str(tiny_clip_folder), tmp_path / "file" / "model", steps.append)
+    assert steps == []
+
+
 def test_verify_measures_anew(tiny_clip_artifact: Path) -> None:
     checks = verify_artifact(tiny_clip_artifact)
 

@@ -45,14 +45,13 @@ def build_artifact(model: str | CatalogEntry, out: Path, progress: Progress = la
     """Build `starter`, a hub name, a model folder or an entry into the folder `out`, replacing what is there.
 
     `progress` gets a line for each step. The folder appears whole or not at all. Raises ModelError
-    when the model cannot be loaded, converted, or does not agree with its reference.
+    when the model cannot be loaded, converted, kept there, or does not agree with its reference.
     """
     entry = entry_for(model) if isinstance(model, str) else model
-    progress(f"loading {entry.name}")
-    reference = load_reference(entry)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    folder = _draft_folder(out)
     try:
+        progress(f"loading {entry.name}")
+        reference = load_reference(entry)
         _write(reference, folder, progress)
         _replace(out, folder)
     finally:
@@ -106,6 +105,16 @@ def space_id(reference: Reference) -> str:
     digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
     slug = re.sub(r"[^a-z0-9]+", "-", reference.name.lower()).strip("-") or "model"
     return f"{slug}@{digest[:16]}"
+
+
+def _draft_folder(out: Path) -> Path:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return Path(mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise ModelError(
+            f"No model can be kept in {out.parent}: {error.strerror}. Name another folder."
+        ) from error
 
 
 def _write(reference: Reference, folder: Path, progress: Progress) -> None:
