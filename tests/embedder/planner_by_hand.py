@@ -38,18 +38,19 @@ def planner(redis: Redis, ledger: Ledger, broker: Celery, folder: Path, **option
     # None of these jobs is a sync, a scan or a migration, which would ask Redis and the index.
     index, nowhere = EdgeClient(folder / "no-index"), Migrations(Redis())
     writer = PointWriter(index, VersionsWritten(nowhere))
+    opener = SourceOpener.of(settings, ledger, media, Remotes.of(settings))
+    defaults: dict[str, Any] = {"opener": opener, "portable": lambda *_: None}
     sync = FolderSync(Redis(), index, writer, media, batch_pictures=4)
     return Planner(
         ledger,
         broker,
         PlanningLeases(redis, LEASE_S),
-        opener=SourceOpener.of(settings, ledger, media, Remotes.of(settings)),
         sync=sync,
         scan=DuplicateScan(index, Duplicates(Redis(), timedelta(days=1))),
         migrations=MigrationPlan(index, nowhere, batch_pictures=4),
         batch_pictures=4,
         batches_in_flight=IN_FLIGHT,
-        **({"portable": lambda *_: None} | options),
+        **(defaults | options),
     )
 
 

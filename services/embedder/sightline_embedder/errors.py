@@ -23,6 +23,13 @@ class EncoderBroken(ModelError):
         )
 
 
+class DownloadPutOff(SightlineError):
+    """Another download goes on in this embedder: planning is asked for again when that has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("Another archive or manifest is being downloaded; this one's turn comes after it.")
+
+
 class DestinationsChanged(SightlineError):
     """A migration began while a batch was written, and needs its pictures too: the batch is run again."""
 

@@ -23,11 +23,12 @@ from sightline.queue.messages import IndexBatch, PlanJob
 from sightline.queue.planning import PlanningLeases
 from sightline.queue.sources import DuplicatesSource, Item, MigrationSource
 from sightline_embedder.duplicates.scan import DuplicateScan
-from sightline_embedder.errors import JobOver, PlannedElsewhere, SourceError
+from sightline_embedder.errors import DownloadPutOff, JobOver, PlannedElsewhere, SourceError
 from sightline_embedder.migrating.plan import MigrationPlan
 from sightline_embedder.open_steps import OpenSteps
 from sightline_embedder.patience import FULL_DISK_PATIENCE_S, Patience
 from sightline_embedder.portable.jobs import PortableSteps
+from sightline_embedder.put_off import PutOffJobs
 from sightline_embedder.recording import follows_folder
 from sightline_embedder.sources.opening import SourceOpener
 from sightline_embedder.steps import Step, batch_steps
@@ -87,6 +88,7 @@ class Planner:
         self._patience = Patience(full_disk_patience_s)
         self._clock = clock
         self._open_steps = OpenSteps()
+        self._put_off = PutOffJobs(opener.turns, self._ask_for_planning)
         self._under_way: set[str] = set()
 
     def plan(self, job_id: str) -> None:
@@ -160,6 +162,8 @@ class Planner:
         except MigrationRefused as error:
             # Paused or aborted at this moment: whoever resumes it sends another message.
             _log.info("migration_held_up", job_id=job_id, detail=str(error))
+        except DownloadPutOff:
+            self._put_off.add(job_id)
         except (PlannedElsewhere, JobOver) as error:
             _log.info("planning_ended", job_id=job_id, detail=str(error))
         except StorageFull as error:

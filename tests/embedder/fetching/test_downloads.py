@@ -11,6 +11,7 @@ from sightline.buckets import Buckets
 from sightline.settings import Settings
 from sightline_embedder.errors import SourceError
 from sightline_embedder.fetching import Fetcher
+from sightline_embedder.sources.download_turns import DownloadTurns
 from sightline_embedder.sources.downloads import Downloads
 
 URL = "http://pictures.test/archive.zip"
@@ -31,7 +32,7 @@ def downloads(site: Site, make_fetcher: Callable[..., Fetcher], tmp_path: Path) 
 
     def make(**settings: float) -> Downloads:
         of = Settings(data_dir=tmp_path, min_free_bytes=0, **settings)
-        return Downloads.of(of, make_fetcher(), cast(Buckets, None))
+        return Downloads.of(of, make_fetcher(), cast(Buckets, None), DownloadTurns())
 
     return make
 

@@ -13,6 +13,7 @@ from sightline.buckets import Buckets
 from sightline.errors import StorageFull
 from sightline_embedder.fetching import Fetcher, FetchLimits
 from sightline_embedder.sources import downloads as downloads_module
+from sightline_embedder.sources.download_turns import DownloadTurns
 from sightline_embedder.sources.downloads import Downloads
 
 URL = "s3://photos/archive.zip"
@@ -44,6 +45,7 @@ def downloads(bucket: OneObject, folder: Path, min_free_bytes: int, progress: li
         max_bytes=1 << 20,
         limits=FetchLimits(),
         min_free_bytes=min_free_bytes,
+        turns=DownloadTurns(),
         on_progress=lambda: progress.append(bucket.taken),
     )
 

@@ -15,6 +15,7 @@ from sightline.settings import Settings
 from sightline_embedder.errors import SourceError
 from sightline_embedder.fetching import Fetcher, FetchLimits
 from sightline_embedder.progress import OnProgress, no_progress
+from sightline_embedder.sources.download_turns import DownloadTurns
 
 _SERVICE = "The folder for downloads"
 
@@ -22,8 +23,8 @@ _SERVICE = "The folder for downloads"
 class Downloads:
     """Archives and manifests as files without a name, which go with their reader.
 
-    `min_free_bytes` stay free on the disk of `folder`. `on_progress` is told of everything that arrives: one
-    download may take as long as `limits` say.
+    `min_free_bytes` stay free on the disk of `folder`. They take `turns`, and `on_progress` is told of
+    everything that arrives: one download may take as long as `limits` say.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Downloads:
         max_bytes: int,
         limits: FetchLimits,
         min_free_bytes: int,
+        turns: DownloadTurns,
         on_progress: OnProgress = no_progress,
     ) -> None:
         self._fetcher = fetcher
@@ -43,11 +45,17 @@ class Downloads:
         self._max_bytes = max_bytes
         self._limits = limits
         self._min_free_bytes = min_free_bytes
+        self._turns = turns
         self._on_progress = on_progress
 
     @classmethod
     def of(
-        cls, settings: Settings, fetcher: Fetcher, buckets: Buckets, on_progress: OnProgress = no_progress
+        cls,
+        settings: Settings,
+        fetcher: Fetcher,
+        buckets: Buckets,
+        turns: DownloadTurns,
+        on_progress: OnProgress = no_progress,
     ) -> Self:
         """Downloads within the limits of the settings, in a folder beside the media."""
         return cls(
@@ -57,6 +65,7 @@ class Downloads:
             max_bytes=settings.download_max_bytes,
             limits=FetchLimits.of_downloads(settings),
             min_free_bytes=settings.min_free_bytes,
+            turns=turns,
             on_progress=on_progress,
         )
 
@@ -64,14 +73,15 @@ class Downloads:
     def __call__(self, url: str) -> Iterator[BinaryIO]:
         """See RemoteFiles; the code of the SourceError is the reason that a picture would have.
 
-        Raises StorageFull.
+        Raises StorageFull, and DownloadPutOff where another download goes on.
         """
         with unavailable_when_failing(_SERVICE):
             make_folder(self._folder)
             file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed below, also after errors
         try:
             try:
-                self._download(url, file)
+                with self._turns.turn():
+                    self._download(url, file)
             except BadPicture as error:
                 raise SourceError(error.reason.value, error.detail) from error
             file.seek(0)

@@ -29,6 +29,7 @@ from sightline_embedder.sources.archives.limits import ArchiveLimits
 from sightline_embedder.sources.archives.listing import ArchiveListing
 from sightline_embedder.sources.archives.places import archive_place
 from sightline_embedder.sources.bucket import BucketListing
+from sightline_embedder.sources.download_turns import DownloadTurns
 from sightline_embedder.sources.downloads import Downloads
 from sightline_embedder.sources.folder import FolderListing
 from sightline_embedder.sources.manifests.listing import ManifestListing
@@ -45,6 +46,7 @@ class SourceOpener:
     media: MediaStore
     buckets: Buckets
     remote_files: RemoteFiles
+    turns: DownloadTurns
     import_roots: Sequence[Path]
     archive_limits: ArchiveLimits
     metadata_fields: Mapping[str, FieldType]
@@ -59,11 +61,13 @@ class SourceOpener:
         on_progress: OnProgress = no_progress,
     ) -> Self:
         """An opener within what the settings allow; `on_progress` is told how downloads go on."""
+        turns = DownloadTurns()
         return cls(
             ledger=ledger,
             media=media,
             buckets=remotes.buckets,
-            remote_files=Downloads.of(settings, remotes.fetcher, remotes.buckets, on_progress),
+            remote_files=Downloads.of(settings, remotes.fetcher, remotes.buckets, turns, on_progress),
+            turns=turns,
             import_roots=settings.import_roots,
             archive_limits=ArchiveLimits.of(settings),
             metadata_fields=settings.metadata_fields,
