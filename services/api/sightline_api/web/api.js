@@ -171,10 +171,14 @@ function retryAfter_ms(answer) {
 
 function waited(milliseconds, signal) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => {
+    const cease = () => {
       clearTimeout(timer);
       reject(signal.reason);
-    });
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", cease);
+      resolve();
+    }, milliseconds);
+    signal?.addEventListener("abort", cease, { once: true });
   });
 }

@@ -31,6 +31,8 @@ export class Jobs extends EventTarget {
   #api;
   #listeners = new Map();
   #timer = null;
+  /** One and the same, so that it is listened to once, however often the timer ends while nobody looks. */
+  #seenAgain = () => this.refresh();
 
   /** @param {import("./api.js").Api} api */
   constructor(api) {
@@ -113,7 +115,7 @@ export class Jobs extends EventTarget {
   }
 
   #look() {
-    if (document.hidden) document.addEventListener("visibilitychange", () => this.refresh(), { once: true });
+    if (document.hidden) document.addEventListener("visibilitychange", this.#seenAgain, { once: true });
     else this.refresh();
   }
 

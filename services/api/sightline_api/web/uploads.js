@@ -3,6 +3,7 @@
  */
 
 import { counted } from "./format.js";
+import { requestKey } from "./request_key.js";
 
 const FILES_PER_REQUEST = 100;
 const BYTES_PER_REQUEST = 64e6;
@@ -36,7 +37,7 @@ export class Uploads extends EventTarget {
   add(files, { tags = [], collection = null } = {}) {
     if (!files.length) return;
     this.total += files.length;
-    this.#batches.push(...batchesOf(files).map((batch) => ({ files: batch, tags, collection, key: keyOf() })));
+    this.#batches.push(...batchesOf(files).map((batch) => ({ files: batch, tags, collection, key: requestKey() })));
     this.dispatchEvent(new Event("change"));
     this.#send();
   }
@@ -45,6 +46,7 @@ export class Uploads extends EventTarget {
   stop() {
     this.#batches = [];
     this.#abort.abort();
+    this.#abort = new AbortController(); // What is added from now on is wanted.
   }
 
   /**
@@ -59,7 +61,6 @@ export class Uploads extends EventTarget {
   async #send() {
     if (this.#sending) return;
     this.#sending = true;
-    this.#abort = new AbortController();
     for (let batch = this.#batches.shift(); batch; batch = this.#batches.shift()) {
       await this.#sendBatch(batch);
       this.sent += batch.files.length;
@@ -71,19 +72,20 @@ export class Uploads extends EventTarget {
   }
 
   async #sendBatch({ files: chosen, tags, collection, key }) {
+    const { signal } = this.#abort;
     // A file that was moved or changed since fails its request as if the API were gone.
     const files = await readableOf(chosen);
     if (files.length < chosen.length) this.leaveOut(chosen.length - files.length);
-    if (!files.length || this.#abort.signal.aborted) return;
+    if (!files.length || signal.aborted) return;
     const form = new FormData();
     tags.forEach((tag) => form.append("tags", tag));
     files.forEach((file) => form.append("files", file));
     // The same key each time it is tried: a request whose answer was lost makes no second job.
-    const request = { form, query: { collection }, headers: { "Idempotency-Key": key }, signal: this.#abort.signal };
+    const request = { form, query: { collection }, headers: { "Idempotency-Key": key }, signal };
     try {
       this.#jobs.add(await this.#api.post("/v1/images", request));
     } catch (error) {
-      if (this.#abort.signal.aborted) return;
+      if (signal.aborted) return;
       this.dispatchEvent(new CustomEvent("failed", { detail: `${files.length} files were not taken. ${error.message}` }));
     }
   }
@@ -107,8 +109,4 @@ function batchesOf(files) {
     bytes += file.size;
   }
   return batches;
-}
-
-function keyOf() {
-  return `page-${[...crypto.getRandomValues(new Uint8Array(12))].join("-")}`;
 }

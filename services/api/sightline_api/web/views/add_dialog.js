@@ -4,6 +4,7 @@
 
 import { html, nothing } from "../vendor/lit-html/lit-html.js";
 import { picturesAmong } from "../dropped_files.js";
+import { requestKey } from "../request_key.js";
 import { CLOSE } from "./icons.js";
 import { View } from "./view.js";
 
@@ -14,6 +15,7 @@ export class AddDialog extends View {
   #uploads;
   #navigation;
   #error = null;
+  #sending = false;
 
   /**
    * @param {import("../api.js").Api} api
@@ -58,16 +60,20 @@ export class AddDialog extends View {
 
   async #submit(event) {
     event.preventDefault();
+    if (this.#sending) return;
     const { collection } = this.#navigation.place;
     const { addresses, tags } = event.target.elements;
     const about = { collection, tags: listed(tags.value, ",") };
     const files = [...this.querySelector("#add-files").files, ...picturesAmong([...this.querySelector("#add-folder").files])];
     const urls = listed(addresses.value, "\n");
     this.#error = files.length || urls.length ? null : "Choose files or a folder with pictures, or write an address.";
+    this.#sending = true;
     try {
       if (urls.length) this.#jobs.add(await this.#fetched(urls, about));
     } catch (error) {
       this.#error = error.message;
+    } finally {
+      this.#sending = false;
     }
     this.draw();
     if (this.#error) return;
@@ -78,7 +84,8 @@ export class AddDialog extends View {
 
   #fetched(urls, { tags, collection }) {
     const source = { kind: "urls", items: urls.map((url) => ({ url })) };
-    return this.#api.post("/v1/ingest", { json: { source, tags, collection } });
+    const headers = { "Idempotency-Key": requestKey() };
+    return this.#api.post("/v1/ingest", { json: { source, tags, collection }, headers });
   }
 }
 

@@ -20,7 +20,7 @@ export class CropBox extends View {
   connectedCallback() {
     this.addEventListener("pointerdown", (event) => this.#begin(event));
     this.addEventListener("pointermove", (event) => this.#drag(event));
-    this.addEventListener("pointerup", () => (this.#start = null));
+    for (const event of ["pointerup", "pointercancel"]) this.addEventListener(event, () => (this.#start = null));
     this.addEventListener("keydown", (event) => this.#press(event));
     this.draw();
     queueMicrotask(() => this.querySelector(".box").focus());

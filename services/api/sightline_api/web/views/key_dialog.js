@@ -13,6 +13,7 @@ export class KeyDialog extends View {
   #again = false;
   #error = null;
   #done = null;
+  #sending = false;
 
   /** @param {import("../api.js").Api} api */
   set api(api) {
@@ -53,7 +54,9 @@ export class KeyDialog extends View {
 
   async #submit(event) {
     event.preventDefault();
+    if (this.#sending) return;
     const { key } = event.target.elements;
+    this.#sending = true;
     try {
       await this.#api.signIn(key.value);
     } catch (error) {
@@ -61,6 +64,8 @@ export class KeyDialog extends View {
       this.draw();
       key.select();
       return;
+    } finally {
+      this.#sending = false;
     }
     key.value = "";
     this.#error = null;
