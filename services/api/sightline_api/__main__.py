@@ -6,7 +6,7 @@ import sys
 
 import uvicorn
 
-from sightline.errors import SightlineError
+from sightline.errors import SightlineError, Unavailable
 from sightline.logs import configure_logging
 from sightline.process import end_with_parent
 from sightline.settings import read_settings
@@ -14,6 +14,7 @@ from sightline.tracing import open_tracer
 from sightline_api.app import create_app
 from sightline_api.http.binding import check_bind
 from sightline_api.http.connections import PatientConnection
+from sightline_api.http.start_faults import StartFaults
 
 DRAIN_S = 25
 """At SIGTERM, requests in flight have this long to end: less than what Docker waits before it kills."""
@@ -34,14 +35,17 @@ class _Server(uvicorn.Server):
 
 
 def main() -> int:
-    """Serve until SIGTERM; 2 when it cannot start, with the reason on standard error."""
+    """Serve until SIGTERM; 2 when it cannot start, with the reason on standard error.
+
+    Returns 1 when another start may well succeed: the supervisor of an embedded stack gives up at a 2.
+    """
     end_with_parent()
     try:
         settings = read_settings()
         configure_logging(settings.log_level, "api")
         check_bind(settings)
         tracer = open_tracer(settings, "sightline-api")
-        app = create_app(settings, tracer)
+        app = StartFaults(create_app(settings, tracer))
     except SightlineError as error:
         sys.stderr.write(f"sightline api: {error}\n")
         return 2
@@ -56,9 +60,13 @@ def main() -> int:
             timeout_graceful_shutdown=DRAIN_S,
         )
     )
-    server.run()
-    tracer.close()
-    return 0 if server.started else 2
+    try:
+        server.run()
+    except SystemExit:  # It has not started, and uvicorn has logged why.
+        return 1 if app.fault is None or isinstance(app.fault, Unavailable) else 2
+    finally:
+        tracer.close()
+    return 0
 
 
 if __name__ == "__main__":
