@@ -16,7 +16,7 @@ THUMBNAIL = re.compile(r"/v1/images/[0-9a-f-]{36}/thumbnail(\?|$)")
 
 @pytest.fixture
 def without(opened: Callable[..., Visit], fill: Callable[..., str]) -> Callable[[int], Visit]:
-    """`without(status)`: a visit to one picture whose thumbnail is answered so; the page's clock stands."""
+    """`without(status)`: a visit to one picture whose thumbnail is answered so; the page's clock can be put forward."""
 
     def begin(status: int) -> Visit:
         visit = opened("/web/icon.svg")
@@ -80,6 +80,7 @@ def test_one_that_was_given_up_comes_when_the_service_is_back(without: Callable[
             visit.page.clock.fast_forward(pause_ms)
     expect(visit.wall.locator("img.missing")).to_have_count(1)
     visit.page.unroute(THUMBNAIL)
+    visit.stop_clock()  # Or the page would have asked again before anybody saw that it waits.
     visit.page.route("**/v1/stats", lambda route: route.fulfill(status=503), times=1)
     with visit.page.expect_response("**/v1/stats"):
         visit.page.get_by_role("link", name="Status").click()
