@@ -61,18 +61,32 @@ def settings(
 
 
 @pytest.fixture(scope="session")
-def client(settings: Settings) -> Iterator[TestClient]:
+def gateways() -> list[Any]:
+    """Clients of the gateways that serve more than one module."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def client(settings: Settings, gateways: list[Any]) -> Iterator[TestClient]:
     with TestClient(create_app(settings)) as client:
+        gateways.append(client)
         yield client
 
 
 @pytest.fixture(scope="module", autouse=True)
-def no_keys_left(redis_url: str) -> Iterator[None]:
-    """Where a module has made keys, the gateways of the next ones would want one."""
+def no_keys_left(redis_url: str, gateways: list[Any]) -> Iterator[None]:
+    """Where a module has made keys, the gateways of the next ones would want one, until they know better."""
     yield
     keys = KeyStore(connect_redis(redis_url))
     for key_id in keys.all():
         keys.revoke(key_id, keep_admin=False)
+    for one in gateways:
+        _until_open(one)
+
+
+@retry(stop=stop_after_delay(60), wait=wait_fixed(0.05))
+def _until_open(gateway: Any) -> None:
+    gateway.get("/v1/caller").raise_for_status()
 
 
 @dataclass(frozen=True)
@@ -120,8 +134,9 @@ def serve(settings: Settings) -> Serve:
 
 
 @pytest.fixture(scope="session")
-def served(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(serve: Serve, gateways: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serve(tmp_path_factory.mktemp("served")) as served:
+        gateways.append(served.api)
         yield served
 
 

@@ -262,12 +262,14 @@ def test_port_that_is_taken_is_one_sentence_and_status_2(tmp_path: Path) -> None
     assert f"Port {port} on 127.0.0.1 cannot be used" in ended.stderr
 
 
-@pytest.mark.parametrize("host", ["::1", "::"])
-def test_addresses_of_ipv6_are_served(tmp_path: Path, starter_artifact: Path, host: str) -> None:
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
-        port = probe.getsockname()[1]
-    words = ("up", "--data", str(tmp_path), "--host", host, "--port", str(port))
-    settings = {"SIGHTLINE_MODEL": str(starter_artifact), "SIGHTLINE_ALLOW_ANONYMOUS": "true"}
+def test_addresses_of_ipv6_are_served(tmp_path: Path, tiny_clip_artifact: Path) -> None:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
+            port = probe.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    words = ("up", "--data", str(tmp_path), "--host", "::", "--port", str(port))
+    settings = {"SIGHTLINE_MODEL": str(tiny_clip_artifact), "SIGHTLINE_ALLOW_ANONYMOUS": "true"}
     log = tmp_path / "up.log"
     with log.open("wb") as out:
         up = subprocess.Popen(

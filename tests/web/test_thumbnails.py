@@ -16,7 +16,7 @@ THUMBNAIL = re.compile(r"/v1/images/[0-9a-f-]{36}/thumbnail(\?|$)")
 
 @pytest.fixture
 def without(opened: Callable[..., Visit], fill: Callable[..., str]) -> Callable[[int], Visit]:
-    """`without(status)`: a visit to one picture whose thumbnail is answered so; the page's clock can be put forward."""
+    """`without(status)`: a visit to one picture whose thumbnail is answered so; time can be put forward."""
 
     def begin(status: int) -> Visit:
         visit = opened("/web/icon.svg")
