@@ -84,10 +84,12 @@ def _searches(pictures: int, queries_per_s: float) -> dict[str, Any]:
     number = int(plan.shards.value)
     index = costs.searching(plan.points_per_shard.value, plan.quantization)
     text = Stage(costs.text.value / 1000, width=2.0)
+    texts = {1: text, 16: text.times(8)}
     one = SearchCosts(
         client=Stage(0.0),
         gateway=Stage(costs.gateway.value / 1000),
-        texts={1: text, 16: text.times(8)},
+        texts=texts,
+        texts_again=texts,
         asking=Stage(0.0),
         index=Stage(index.value / 1000),
         index_spread=_SPREAD,

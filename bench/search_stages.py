@@ -2,8 +2,9 @@
 
 Encoding is what a search for new texts takes longer than one for as many texts whose vectors the gateway
 remembers; several texts are phrases of one query. New ones are asked for in turns, one text, two, and so
-on: a call of the encoder costs more where it has another shape than the one before, as it has in a stack.
-These go to a collection so small that the index takes next to nothing; that is measured too, and taken off.
+on, and again with as many texts each time: a call of the encoder costs more where it has another shape than
+the one before. These go to a collection so small that the index takes next to nothing; that is measured too,
+and taken off.
 """
 
 import os
@@ -42,14 +43,15 @@ _REST_S = 0.005
 
 @dataclass(frozen=True)
 class SearchParts:
-    """Searches of one client by number of texts: the seconds that each for `new` ones took, and `new_cpu_s`,
-    the gateway's core-seconds of one, on average over all of them; and those for `known` ones, of which the
-    processor time is the client's own and the gateway's. And calls of the index in the small collection and
-    in the one that is searched.
+    """Searches of one client by number of texts: the seconds that each for `new` ones took, in turns, and
+    `new_cpu_s`, the gateway's core-seconds of one, on average over all of them; those `again` for as many new
+    ones as before; and those for `known` ones, of which the processor time is the client's own and the
+    gateway's. And calls of the index in the small collection and in the one that is searched.
     """
 
     new: Mapping[int, Sequence[float]]
     new_cpu_s: float
+    again: Mapping[int, Sequence[float]]
     known: Mapping[int, Timed]
     small: Timed
     index: Timed
@@ -60,6 +62,7 @@ class SearchParts:
         return SearchParts(
             {number: [*took_s, *later.new[number]] for number, took_s in self.new.items()},
             self._new_cpu_with(later),
+            {number: [*took_s, *later.again[number]] for number, took_s in self.again.items()},
             {number: one.and_then(later.known[number]) for number, one in self.known.items()},
             self.small.and_then(later.small),
             self.index.and_then(later.index),
@@ -76,32 +79,38 @@ class SearchParts:
         gateway_s = max(0.0, known.other_cpu_s - self.small.own_cpu_s)
         passing = known.without(median(self.small.took_s))
         took_s = median(passing.took_s)
-        texts = {number: self._encoding(number) for number in self.new}
+        texts = {number: self._encoding(self.new, number) for number in self.new}
+        again = {number: self._encoding(self.again, number) for number in self.again}
         return SearchCosts(
             client=Stage(known.own_cpu_s),
             gateway=Stage(gateway_s, wait_s=max(0.0, took_s - gateway_s - known.own_cpu_s)),
-            texts={number: one.stage(self.free_cores, self._width(one)) for number, one in texts.items()},
+            texts=self._stages(texts),
+            texts_again=self._stages(again),
             asking=Stage(self.index.own_cpu_s),
             index=Stage(self.index.other_cpu_s, wait_s=self.index.waited_s(self.free_cores)),
             gateway_spread=passing.spread(),
             encoder_spread=texts[1].spread(),
+            encoder_again_spread=again[1].spread(),
             index_spread=self.index.spread(),
         )
 
-    def _encoding(self, texts: int) -> Timed:
-        took_s = self._encoding_s(texts)
+    def _stages(self, calls: Mapping[int, Timed]) -> dict[int, Stage]:
+        return {number: one.stage(self.free_cores, self._width(one)) for number, one in calls.items()}
+
+    def _encoding(self, searches: Mapping[int, Sequence[float]], texts: int) -> Timed:
+        took_s = self._encoding_s(searches, texts)
         return Timed(took_s, self._busy_cores() * median(took_s), 0.0)
 
-    def _encoding_s(self, texts: int) -> Sequence[float]:
+    def _encoding_s(self, searches: Mapping[int, Sequence[float]], texts: int) -> Sequence[float]:
         known_s = median(self.known[texts].took_s)
-        return [max(LEAST_S, took_s - known_s) for took_s in self.new[texts]]
+        return [max(LEAST_S, took_s - known_s) for took_s in searches[texts]]
 
     def _busy_cores(self) -> float:
         """How many cores encoding used while it went on."""
         calls = {number: len(took_s) for number, took_s in self.new.items()}
         cpu_s = self.new_cpu_s * sum(calls.values())
         cpu_s -= sum(self.known[number].other_cpu_s * made for number, made in calls.items())
-        return max(LEAST_S, cpu_s) / sum(sum(self._encoding_s(number)) for number in self.new)
+        return max(LEAST_S, cpu_s) / sum(sum(self._encoding_s(self.new, number)) for number in self.new)
 
     def _width(self, calls: Timed) -> float:
         """How many cores the calls would use if they had all of them."""
@@ -139,9 +148,11 @@ class SearchStages:
         each_s = seconds / len(_TEXTS)
         turns = self._asking([["{}"] * number for number in _TEXTS], 2 * seconds)
         new = {number: turns.took_s[place :: len(_TEXTS)] for place, number in enumerate(_TEXTS)}
+        again = {number: self._asking([["{}"] * number], each_s).took_s for number in _TEXTS}
         known = {number: self._asking([_KNOWN[:number]], each_s) for number in _TEXTS}
         small, index = self._searching(SMALL, seconds / 2), self._searching(collection, seconds)
-        return SearchParts(new, turns.other_cpu_s, known, small, index, mean([before, free.count(_FREE_S)]))
+        free_cores = mean([before, free.count(_FREE_S)])
+        return SearchParts(new, turns.other_cpu_s, again, known, small, index, free_cores)
 
     def _searching(self, collection: str, seconds: float) -> Timed:
         """Calls of the index as the gateway makes them."""

@@ -1,4 +1,4 @@
-"""Processor cores that are shared, for simulations: everyone who computes gets a fair share of them."""
+"""Processor cores that are shared, for simulations: every thread that computes gets a fair share of them."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -45,11 +45,11 @@ class _Job:
 
 
 class Cores:
-    """Processor sharing: of `cores`, each job gets as many as the others, and no more than its own width.
+    """Processor sharing: each job has as many threads as it is wide, and each thread as much of a core as all
+    others, as the scheduler of an operating system does it.
 
-    A core that a narrow job cannot use goes to the wider ones (max-min fairness), as the scheduler of an
-    operating system does it. With jobs one core wide it is the M/M/c queue under processor sharing, whose
-    means are those of first come, first served (Kleinrock, "Queueing Systems", volume 2, 1976, chapter 4).
+    With jobs one core wide it is the M/M/c queue under processor sharing, whose means are those of first
+    come, first served (Kleinrock, "Queueing Systems", volume 2, 1976, chapter 4).
     """
 
     def __init__(self, env: simpy.Environment, cores: float) -> None:
@@ -78,11 +78,9 @@ class Cores:
             job.left_s -= passed * job.rate
 
     def _share(self) -> None:
-        free, waiting = self._cores, sorted(self._jobs, key=lambda job: job.width)
-        while waiting:
-            narrowest = waiting.pop(0)
-            narrowest.rate = min(narrowest.width, free / (len(waiting) + 1))
-            free -= narrowest.rate
+        threads = sum(job.width for job in self._jobs)
+        for job in self._jobs:
+            job.rate = job.width * min(1.0, self._cores / threads)
         self._turn += 1
         if self._jobs:
             next_s = max(0.0, min(job.left_s / job.rate for job in self._jobs))

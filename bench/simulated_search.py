@@ -19,7 +19,8 @@ from sightline_api.search.text_batcher import MOST_AT_ONCE
 class SearchCosts:
     """What each part of a search costs when it runs alone.
 
-    `texts` has the cost of a call of the encoder by number of texts; between two it is interpolated.
+    `texts` has the cost of a call of the encoder by number of texts, and `texts_again` that of one with as
+    many as the call before it, for which less has to be prepared; between two numbers it is interpolated.
     `client` and `gateway` are what a search costs in these processes beside encoder and index; `asking` is
     the gateway's part of a call of the index, `index` the index process' own. `spread` are factors, around
     1, by which calls of encoder and index, and what client and gateway do together, differed from their
@@ -29,16 +30,20 @@ class SearchCosts:
     client: Stage
     gateway: Stage
     texts: dict[int, Stage]
+    texts_again: dict[int, Stage]
     asking: Stage
     index: Stage
     gateway_spread: Sequence[float] = (1.0,)
     encoder_spread: Sequence[float] = (1.0,)
+    encoder_again_spread: Sequence[float] = (1.0,)
     index_spread: Sequence[float] = (1.0,)
 
-    def encoding(self, texts: int) -> Stage:
-        """One call of the encoder."""
-        sizes = sorted(self.texts)
-        stages = [self.texts[size] for size in sizes]
+    def encoding(self, texts: int, chance: random.Random, *, again: bool) -> Stage:
+        """One call of the encoder; `again`: with as many texts as the one before."""
+        costs = self.texts_again if again else self.texts
+        spread = self.encoder_again_spread if again else self.encoder_spread
+        sizes = sorted(costs)
+        stages = [costs[size] for size in sizes]
 
         def at(values: Sequence[float]) -> float:
             return float(np.interp(texts, sizes, values))
@@ -47,7 +52,7 @@ class SearchCosts:
             at([one.cpu_s for one in stages]),
             at([one.width for one in stages]),
             at([one.wait_s for one in stages]),
-        )
+        ).times(chance.choice(spread))
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class _Search:
         # One interpreter computes at a time: that of the clients, of the gateway, and of each shard.
         self._client, self._gateway = simpy.Resource(env), simpy.Resource(env)
         self._encoding = False
+        self._texts_before = 0
         self._texts: deque[simpy.Event] = deque()
         self._shards = [
             (simpy.Resource(env), self._cores if shards.cores is None else Cores(env, shards.cores))
@@ -123,8 +129,8 @@ class _Search:
         self._encoding = True
         while self._texts:
             batch = [self._texts.popleft() for _ in range(min(MOST_AT_ONCE, len(self._texts)))]
-            factor = self._chance.choice(self._costs.encoder_spread)
-            yield from self._cores.run(self._costs.encoding(len(batch)).times(factor))
+            again, self._texts_before = len(batch) == self._texts_before, len(batch)
+            yield from self._cores.run(self._costs.encoding(len(batch), self._chance, again=again))
             for one in batch:
                 one.succeed()
         self._encoding = False

@@ -67,9 +67,9 @@ def ends(cores: float, *stages: Stage) -> list[float]:
     return found
 
 
-def test_a_wide_job_takes_what_a_narrow_one_leaves() -> None:
-    # 4 cores: the narrow job has one, the wide one the other three, and then all four.
-    assert ends(4, Stage(1.0, 1), Stage(7.0, 4)) == pytest.approx([1.0, 2.0])
+def test_every_thread_has_as_much_of_the_cores_as_any_other() -> None:
+    # 4 cores for 5 threads: the narrow job has 0.8, the wide one 3.2, and then all four.
+    assert ends(4, Stage(1.0, 1), Stage(8.0, 4)) == pytest.approx([1.25, 2.25])
     # No job is wider than itself, and two that want all have half each.
     assert ends(4, Stage(1.0, 1)) == pytest.approx([1.0])
     assert ends(1, Stage(1.0, 2), Stage(1.0, 2)) == pytest.approx([2.0, 2.0])
@@ -86,6 +86,7 @@ def costs(**changed: object) -> SearchCosts:
         "asking": NOTHING,
         "index": NOTHING,
     }
+    changed = {"texts_again": changed.get("texts", given["texts"])} | changed
     return SearchCosts(**(given | changed))  # type: ignore[arg-type]
 
 
@@ -100,6 +101,12 @@ def test_one_client_waits_for_all_parts_one_after_another() -> None:
     found = simulate_searches(one, cores=2, clients=1, seconds=2)
     assert found.latencies_ms == pytest.approx([19.0] * len(found.latencies_ms))
     assert found.per_second == pytest.approx(1 / 0.019)
+
+
+def test_a_call_with_as_many_texts_as_the_one_before_has_its_own_cost() -> None:
+    one = costs(texts={1: Stage(0.030)}, texts_again={1: Stage(0.010)})
+    found = simulate_searches(one, cores=2, clients=1, seconds=1)
+    assert found.latencies_ms[:3] == pytest.approx([30.0, 10.0, 10.0])
 
 
 def test_a_search_that_passes_slowly_does_so_in_client_and_gateway_alike() -> None:
