@@ -15,6 +15,11 @@ LARGE = 32 << 20
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
+def post(length: int) -> bytes:
+    """The head of a request whose body is to follow."""
+    return b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % length
+
+
 class Impatient(PatientConnection):
     """Short deadlines."""
 
@@ -75,6 +80,17 @@ def is_cut(connection: socket.socket) -> bool:
         return True
 
 
+def is_cut_after(connection: socket.socket, sent: bytes) -> bool:
+    """Whether the server ends the connection although these bytes have come."""
+    try:
+        connection.sendall(sent)
+        return is_cut(connection)
+    except TimeoutError:
+        return False
+    except (BrokenPipeError, ConnectionResetError):
+        return True
+
+
 def read_answer(connection: socket.socket) -> int:
     """The bytes of one answer's body."""
     with connection.makefile("rb") as stream:
@@ -96,6 +112,35 @@ def test_the_head_of_a_second_request_has_its_deadline_too(port: int) -> None:
         assert read_answer(connection) == LARGE
         connection.sendall(GET[:-4])
         assert is_cut(connection)
+
+
+@pytest.mark.parametrize("length", [1, 1000], ids=["whole", "begun"])
+def test_a_body_that_comes_after_the_answer_does_not_keep_the_connection(port: int, length: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(post(length))
+        assert read_answer(connection) == LARGE
+        connection.sendall(b"x")
+        assert is_cut(connection)
+
+
+def test_a_body_that_trickles_after_the_answer_does_not_keep_the_connection(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(post(1000))
+        assert read_answer(connection) == LARGE
+        connection.settimeout(0.1)
+        sent = 0
+        while sent < 100 and not is_cut_after(connection, b"x"):
+            sent += 1
+        assert sent < 100
+
+
+def test_after_a_body_that_came_late_there_is_time_for_the_next_request(port: int) -> None:
+    with connected(port) as connection:
+        connection.sendall(post(2))
+        assert read_answer(connection) == LARGE
+        connection.sendall(b"x")
+        connection.sendall(b"x" + GET)
+        assert read_answer(connection) == LARGE
 
 
 def test_who_does_not_read_the_answer_is_cut_and_who_reads_gets_all_of_it(port: int) -> None:

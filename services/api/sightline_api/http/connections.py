@@ -10,7 +10,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 _log = structlog.get_logger(__name__)
 
 HEAD_S = 10.0
-"""For the head of a request, from the connection or from its first byte."""
+"""For the head of a request, from the connection or from its first byte.
+
+Also for the rest of a body whose request has been answered, and the head after it.
+"""
 LOOK_S = 15.0
 READ_BYTES_PER_S = 4 << 10
 """Of an answer that fills the buffers, a client has to read so much on average between two looks."""
@@ -52,7 +55,7 @@ class PatientConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes, and see whether a head is whole or begins with them."""
         super().data_received(data)
-        if self._head_is_due():
+        if self._head_is_due() or self._is_answered():
             self._await_head()
         else:
             self._stop_awaiting_head()
@@ -81,6 +84,10 @@ class PatientConnection(H11Protocol):
     def _head_is_due(self) -> bool:
         """Whether bytes have come that may become a head, and no request is under way."""
         return self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+
+    def _is_answered(self) -> bool:
+        """Whether bytes have come after an answer that are no request yet: uvicorn forgets its deadline then."""
+        return self.cycle is not None and self.cycle.response_complete
 
     def _await_head(self) -> None:
         if self._head_timer is None:
