@@ -1,6 +1,6 @@
 """Collections are deleted with all that is kept of them, once nothing more comes in."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from http import HTTPStatus
@@ -22,12 +22,13 @@ _POLL_S = 0.1
 _RETRY_AFTER_S = "10"
 
 
-async def drop_collection(gateway: Gateway, name: str, *, force: bool) -> None:
+async def drop_collection(gateway: Gateway, name: str, *, force: bool, begun: Callable[[], None]) -> None:
     """Delete a collection: its points, uploads, thumbnails, groups of duplicates and states of syncs.
 
     Raises CollectionNotFound, CollectionBeingDeleted if somebody else does, MigrationRefused while somebody
     changes its migration, and ApiError (409) while jobs of it are under way; `force` cancels those first, and
-    waits for what is being indexed at this moment.
+    waits for what is being indexed at this moment. `begun` is called when nothing stands in the way any more,
+    before anything is deleted.
     """
     migration = await anyio.to_thread.run_sync(partial(_migration, gateway, name, force=force))
     if migration is None:
@@ -49,7 +50,7 @@ async def drop_collection(gateway: Gateway, name: str, *, force: bool) -> None:
                 f"{len(active)} job(s) of collection '{name}' were canceled, and an embedder still has "
                 f"pictures of them in hand. Nothing was deleted; try again in a moment."
             )
-        await anyio.to_thread.run_sync(partial(_drop, gateway, name, force=force))
+        await anyio.to_thread.run_sync(partial(_drop, gateway, name, force=force, begun=begun))
 
 
 @asynccontextmanager
@@ -95,10 +96,11 @@ def _migration(gateway: Gateway, name: str, *, force: bool) -> Migration | None:
     return migration
 
 
-def _drop(gateway: Gateway, name: str, *, force: bool) -> None:
+def _drop(gateway: Gateway, name: str, *, force: bool, begun: Callable[[], None]) -> None:
     # Once more: one may have begun meanwhile.
     migration = _migration(gateway, name, force=force)
     with gateway.migrations.turn(migration.id) if migration is not None else nullcontext():
+        begun()
         # First what refers to the points: a failure in between leaves a collection that can be deleted again.
         forget_syncs(gateway.redis, name)
         gateway.duplicates.forget(name)

@@ -32,9 +32,11 @@ def start_migration(
     model: str | None,
     precision: Precision | None,
     quantization: Quantization | None,
+    recorded: Callable[[Migration], None],
 ) -> Migration:
     """Record a migration and start its job; what is left out stays as it is.
 
+    `recorded` is called once it is recorded, also where it cannot begin then and is over.
     Raises CollectionNotFound and CollectionBeingDeleted, MigrationRefused where there is nothing to do or
     another one is under way, and ApiError (422) for a model that is not here or cannot be run so.
     """
@@ -61,15 +63,15 @@ def start_migration(
         state=MigrationState.BUILDING,
         created_at=datetime.now(UTC),
     )
-    return _begun(gateway, new)
+    return _begun(gateway, new, recorded)
 
 
-def _begun(gateway: Gateway, new: Migration) -> Migration:
+def _begun(gateway: Gateway, new: Migration, recorded: Callable[[Migration], None]) -> Migration:
     """The migration with a job that has been sent; one that cannot begin is over."""
     try:
         # Before it is recorded: somebody who aborts it meanwhile would leave a version that is made here.
         with gateway.migrations.turn(new.id):
-            gateway.migrations.start(new)
+            recorded(gateway.migrations.start(new))
             return _with_new_job(gateway, new, partial(gateway.migrations.set_job, new.id))
     except (SightlineError, ApiError):
         # Else every batch of the collection would wait for a version that may never be there.
@@ -79,18 +81,28 @@ def _begun(gateway: Gateway, new: Migration) -> Migration:
         raise
 
 
-def resume_migration(gateway: Gateway, migration_id: str) -> Migration:
-    """Go on with one that was paused, or begin anew with what is missing where its job failed."""
+def resume_migration(gateway: Gateway, migration_id: str, moved: Callable[[Migration], None]) -> Migration:
+    """Go on with one that was paused, or begin anew with what is missing where its job failed.
+
+    `moved` is called once it is recorded as building, before its job is sent, which may fail.
+    """
     # Somebody who aborts it meanwhile would drop a version that is made again here.
     with gateway.migrations.turn(migration_id):
         migration = gateway.migrations.get(migration_id)
         job = _job_under_way(gateway, migration)
         if job is not None:
             migration = gateway.migrations.move(migration_id, MigrationState.BUILDING, job=job.id)
+            moved(migration)
             send(gateway.broker, PlanJob(job_id=job.id, origin=job.origin))
             return migration
         check_may_follow(migration, MigrationState.BUILDING)
-        return _with_new_job(gateway, migration, partial(gateway.migrations.begin_anew, migration))
+
+        def begin_anew(job_id: str) -> Migration:
+            begun = gateway.migrations.begin_anew(migration, job_id)
+            moved(begun)
+            return begun
+
+        return _with_new_job(gateway, migration, begin_anew)
 
 
 def _job_under_way(gateway: Gateway, migration: Migration) -> Job | None:

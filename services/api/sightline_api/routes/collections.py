@@ -1,6 +1,7 @@
 """Collections: what there is, and what administrators make, delete and optimize."""
 
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Self
 
@@ -158,8 +159,8 @@ async def delete_collection(
 
     While jobs of it are under way that is refused, unless `force` cancels them.
     """
-    await drop_collection(gateway, name, force=force)
-    audit(caller, "collection_deleted", collection=name, force=force)
+    begun = partial(audit, caller, "collection_deleted", collection=name, force=force)
+    await drop_collection(gateway, name, force=force, begun=begun)
 
 
 @router.post("/{name}/optimize", status_code=HTTPStatus.ACCEPTED, dependencies=[ADMIN])

@@ -110,9 +110,10 @@ def make_key(gateway: GatewayDep, caller: CallerDep, body: KeyRequest, response:
         made, key = gateway.keys.make(terms, first_is_admin=caller.id == ANONYMOUS)
     except KeyRefused as error:
         raise _conflict(error) from error
+    # Before the replicas are waited for: where they are late the key is there all the same.
+    audit(caller, "key_made", key_id=made.id, scope=made.scope.value, collections=made.collections)
     gateway.key_ring.forget()
     gateway.ledger.await_replicas()
-    audit(caller, "key_made", key_id=made.id, scope=made.scope.value, collections=made.collections)
     response.headers["Cache-Control"] = "no-store"
     return NewKey(**KeyResource.of(made).model_dump(), key=key)
 
@@ -136,9 +137,9 @@ def revoke_key(
         gateway.keys.revoke(key_id, keep_admin=not gateway.settings.api_key)
     except KeyRefused as error:
         raise _conflict(error) from error
+    audit(caller, "key_revoked", key_id=key_id)
     gateway.key_ring.forget()
     gateway.ledger.await_replicas()
-    audit(caller, "key_revoked", key_id=key_id)
 
 
 def _conflict(error: KeyRefused) -> ApiError:

@@ -1,6 +1,6 @@
 """Migrations: collections get another model, precision or quantization while they serve."""
 
-from functools import partial
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, Self
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sightline.queue.migration_records import Migration, MigrationState
 from sightline.settings import CollectionName, Precision, Quantization
-from sightline_api.gateway import Gateway, GatewayDep
+from sightline_api.gateway import GatewayDep
 from sightline_api.http.access import ADMIN, CallerDep
 from sightline_api.http.audit import audit
 from sightline_api.http.bounded_routes import BoundedRoute
@@ -76,9 +76,10 @@ def start(
 ) -> MigrationResource:
     """Build a version of a collection beside the one that serves; nothing that searches find changes."""
     collection = body.collection or gateway.settings.collection
-    migration = start_migration(gateway, collection, body.model, body.precision, body.quantization)
+    started = _audited(caller, "migration_started")
+    migration = start_migration(gateway, collection, body.model, body.precision, body.quantization, started)
     response.headers["Location"] = f"/v1/migrations/{migration.id}"
-    return _done(gateway, caller, migration, "migration_started")
+    return MigrationResource.of(gateway, migration)
 
 
 @router.get("")
@@ -108,43 +109,53 @@ def report(
 @router.post("/{migration_id}/switch")
 def switch_to(gateway: GatewayDep, caller: CallerDep, migration_id: MigrationId) -> MigrationResource:
     """Have the new version serve, everywhere within seconds. Both go on being written to."""
-    return _done(gateway, caller, switch(gateway, migration_id), "migration_switched")
+    switched = switch(gateway, migration_id, _audited(caller, "migration_switched"))
+    return MigrationResource.of(gateway, switched)
 
 
 @router.post("/{migration_id}/rollback")
 def rollback(gateway: GatewayDep, caller: CallerDep, migration_id: MigrationId) -> MigrationResource:
     """Have the old version serve again; nothing that came in meanwhile is lost."""
-    return _done(gateway, caller, roll_back(gateway, migration_id), "migration_rolled_back")
+    rolled_back = roll_back(gateway, migration_id, _audited(caller, "migration_rolled_back"))
+    return MigrationResource.of(gateway, rolled_back)
 
 
 @router.post("/{migration_id}/pause")
 def pause(gateway: GatewayDep, caller: CallerDep, migration_id: MigrationId) -> MigrationResource:
     """Plan nothing more; batches that are under way end."""
-    moved = gateway.migrations.move(migration_id, MigrationState.PAUSED)
-    return _done(gateway, caller, moved, "migration_paused")
+    paused = gateway.migrations.move(migration_id, MigrationState.PAUSED)
+    _audited(caller, "migration_paused")(paused)
+    return MigrationResource.of(gateway, paused)
 
 
 @router.post("/{migration_id}/resume")
 def resume(gateway: GatewayDep, caller: CallerDep, migration_id: MigrationId) -> MigrationResource:
     """Go on with a migration that was paused or has failed."""
     as_it_stands(gateway, gateway.migrations.get(migration_id))
-    return _done(gateway, caller, resume_migration(gateway, migration_id), "migration_resumed")
+    resumed = resume_migration(gateway, migration_id, _audited(caller, "migration_resumed"))
+    return MigrationResource.of(gateway, resumed)
 
 
 @router.post("/{migration_id}/abort")
 async def abort(gateway: GatewayDep, caller: CallerDep, migration_id: MigrationId) -> MigrationResource:
     """Give a migration up and delete its version; one that was switched to has to be rolled back before."""
-    ended = await end(gateway, migration_id, MigrationState.ABORTING)
-    return await anyio.to_thread.run_sync(partial(_done, gateway, caller, ended, "migration_aborted"))
+    audited = _audited(caller, "migration_aborted")
+    ended = await end(gateway, migration_id, MigrationState.ABORTING, audited)
+    return await anyio.to_thread.run_sync(MigrationResource.of, gateway, ended)
 
 
 @router.post("/{migration_id}/finish")
 async def finish(gateway: GatewayDep, caller: CallerDep, migration_id: MigrationId) -> MigrationResource:
     """Delete the old version; there is no way back to it afterwards."""
-    ended = await end(gateway, migration_id, MigrationState.FINISHING)
-    return await anyio.to_thread.run_sync(partial(_done, gateway, caller, ended, "migration_finished"))
+    audited = _audited(caller, "migration_finished")
+    ended = await end(gateway, migration_id, MigrationState.FINISHING, audited)
+    return await anyio.to_thread.run_sync(MigrationResource.of, gateway, ended)
 
 
-def _done(gateway: Gateway, caller: Caller, migration: Migration, action: str) -> MigrationResource:
-    audit(caller, action, migration_id=migration.id, collection=migration.collection)
-    return MigrationResource.of(gateway, migration)
+def _audited(caller: Caller, action: str) -> Callable[[Migration], None]:
+    """What logs the action of a caller, to be called once it has taken effect."""
+
+    def log(migration: Migration) -> None:
+        audit(caller, action, migration_id=migration.id, collection=migration.collection)
+
+    return log
