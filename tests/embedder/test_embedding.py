@@ -1,5 +1,6 @@
 """Whose fault it is that a model encodes nothing: the pictures' or its own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,9 +8,9 @@ import numpy as np
 import pytest
 
 from sightline.encoder import Encoder, Vectors, Views
-from sightline.encoder.registry import open_encoder
-from sightline.settings import Settings
-from sightline_embedder.embedding import EmbeddingModel
+from sightline.encoder.registry import Model, ModelRegistry, open_encoder
+from sightline.settings import Precision, Settings
+from sightline_embedder.embedding import EmbeddingModel, embedding_model
 from sightline_embedder.errors import EncoderBroken
 from sightline_embedder.progress import Progress
 
@@ -65,3 +66,28 @@ def test_a_picture_that_the_model_fails_at_is_to_blame(encoder: Encoder) -> None
     with pytest.raises(RuntimeError, match="primitive descriptor"):
         model.encode(pictures(encoder, 1, POISON))
     assert progress.fault is None
+
+
+def test_only_the_model_of_new_collections_says_that_the_embedder_is_unwell(
+    tiny_clip_artifact: Path, encoder: Encoder
+) -> None:
+    """An embedder that is started again for what a migration is to would take in nothing else either."""
+    settings, progress, failing = Settings(model=str(tiny_clip_artifact)), Progress(), list[Failing]()
+    made = embedding_model(settings, progress)
+
+    def make(model: Model) -> EmbeddingModel:
+        failing.append(Failing(model.encoder))
+        return made(replace(model, encoder=cast(Encoder, failing[-1])))
+
+    models = ModelRegistry(settings, make)
+    ours, other = models.of_new_collections, models.get(encoder.manifest.space, Precision.F32)
+    failing[1].is_broken = True
+    with pytest.raises(EncoderBroken):
+        other.encode(pictures(encoder, 1))
+    assert progress.fault is None
+
+    failing[0].is_broken, failing[1].is_broken = True, False
+    with pytest.raises(EncoderBroken) as caught:
+        ours.encode(pictures(encoder, 1))
+    other.encode(pictures(encoder, 1))
+    assert progress.fault == str(caught.value)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import structlog
@@ -66,20 +65,22 @@ class EmbeddingModel:
 
 
 def embedding_model(settings: Settings, progress: Progress) -> Callable[[Model], EmbeddingModel]:
-    """What makes an EmbeddingModel of a loaded one."""
+    """What makes an EmbeddingModel of a loaded one; `progress` is told of that of new collections alone."""
 
     def make(model: Model) -> EmbeddingModel:
+        # An embedder that counts as unwell is started again, which ends what its other models do.
+        told = progress if model.of_new_collections else Progress()
         if not settings.auto_tags:
-            return EmbeddingModel(model.encoder, None, progress)
+            return EmbeddingModel(model.encoder, None, told)
         try:
             tagger = Tagger.of(settings.auto_tags, model.encoder, model.artifact)
         except ModelError as error:
             # The model of new collections was chosen together with the tags; that of a migration was not.
-            if settings.model is not None and model.artifact.path == Path(settings.model):
+            if model.of_new_collections:
                 raise
             _log.warning("no_auto_tags", model=model.artifact.manifest.name, detail=str(error))
-            return EmbeddingModel(model.encoder, None, progress)
-        return EmbeddingModel(model.encoder, tagger, progress)
+            return EmbeddingModel(model.encoder, None, told)
+        return EmbeddingModel(model.encoder, tagger, told)
 
     return make
 

@@ -11,7 +11,8 @@ OnProgress: TypeAlias = Callable[[], None]
 class Progress:
     """When it started and, as `at`, the last progress, if any; Unix times in seconds.
 
-    `fault` is what kept it from encoding the last time, if no picture did. Safe to use from several threads.
+    `fault` is what kept the model of new collections from encoding the last time, if no picture did. Safe to
+    use from several threads.
     """
 
     def __init__(self) -> None:

@@ -41,6 +41,8 @@ class Model:
 
     artifact: Artifact
     encoder: Encoder
+    of_new_collections: bool = False
+    """Whether it is the one that the settings name, in the precision that they name."""
 
 
 @dataclass
@@ -66,7 +68,7 @@ class ModelRegistry(Generic[_T]):
         self._lock = Lock()
         self._loading: dict[tuple[str, Precision | None], Lock] = {}
         artifact = open_artifact(Path(settings.model))
-        self.default = Model(artifact, open_encoder(artifact.path, settings))
+        self.default = Model(artifact, open_encoder(artifact.path, settings), of_new_collections=True)
         """The model of new collections."""
         self._default_key: tuple[str, Precision | None] = (artifact.manifest.space, None)
         self._loaded: dict[tuple[str, Precision | None], _Loaded[_T]] = {
