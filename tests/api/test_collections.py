@@ -23,7 +23,7 @@ from sightline.payload import INDEXED_FIELDS, FieldType
 from sightline.queue.jobs import Batch, BatchOutcome, Failure, JobRequest
 from sightline.queue.migration_records import MigrationState
 from sightline.queue.planning import PlanningLeases
-from sightline.queue.sources import FolderSource, Item, PointsSource, SourceKind
+from sightline.queue.sources import ArchiveSource, FolderSource, Item, PointsSource, SourceKind
 from sightline.queue.sync_state import FileState, SyncState, synced_folders
 from sightline.settings import Settings
 from sightline_api import dropping
@@ -292,6 +292,15 @@ def test_who_plans_an_import_is_waited_for(
     assert gateway.ledger.job(job.id).state.final
 
     assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204
+
+
+def test_who_plans_what_inserts_no_points_is_not_waited_for(client: TestClient, gateway: Gateway) -> None:
+    make(client)
+    source = ArchiveSource(url="https://example.org/slow.zip")
+    job = gateway.ledger.create(JobRequest(collection=NAME, source=source))
+    with PlanningLeases(gateway.redis, lease_s=30).held(job.id):
+        assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204
+    assert gateway.ledger.job(job.id).state.final
 
 
 def job_that_failed(gateway: Gateway, folder: Path) -> str:

@@ -8,10 +8,11 @@ from http import HTTPStatus
 import anyio
 import anyio.to_thread
 
-from sightline.errors import CollectionNotFound
+from sightline.errors import CollectionNotFound, JobNotFound
 from sightline.index import VectorIndex
 from sightline.queue.migration_records import Migration
 from sightline.queue.planning import any_planned
+from sightline.queue.sources import PointsSource
 from sightline.queue.sync_state import forget_syncs
 from sightline_api.gateway import Gateway
 from sightline_api.http.problems import ApiError
@@ -40,11 +41,13 @@ async def drop_collection(gateway: Gateway, name: str, *, force: bool, begun: Ca
         active = await anyio.to_thread.run_sync(partial(_jobs_to_stop, gateway, name, force=force))
         for job_id in active:
             await anyio.to_thread.run_sync(gateway.ledger.stop, job_id)
+        # Whoever plans an import inserts its points; what others plan comes in by batches alone.
+        imports = await anyio.to_thread.run_sync(_imports, gateway, active)
         in_hand = bool(active)
         with anyio.move_on_after(END_WITHIN_S):
             while in_hand:
                 await anyio.sleep(_POLL_S)
-                in_hand = await anyio.to_thread.run_sync(_in_hand, gateway, name, active)
+                in_hand = await anyio.to_thread.run_sync(_in_hand, gateway, name, imports)
         if in_hand:
             raise _in_use(
                 f"{len(active)} job(s) of collection '{name}' were canceled, and an embedder still has "
@@ -79,10 +82,19 @@ def _active_jobs(gateway: Gateway, name: str) -> Sequence[str]:
     return [job_id for job_id, one in gateway.ledger.active_collections().items() if one == name]
 
 
-def _in_hand(gateway: Gateway, name: str, stopped: Sequence[str]) -> bool:
-    """Whether an embedder has a batch of the collection, or a page of one of its jobs that were stopped."""
-    # An import has no batches: whoever plans it inserts its points.
-    return bool(_active_jobs(gateway, name)) or any_planned(gateway.redis, stopped)
+def _imports(gateway: Gateway, jobs: Sequence[str]) -> Sequence[str]:
+    """Those of these jobs that import points."""
+    found = []
+    for job_id in jobs:
+        with suppress(JobNotFound):  # Its record has expired.
+            if isinstance(gateway.ledger.job(job_id).request.source, PointsSource):
+                found.append(job_id)
+    return found
+
+
+def _in_hand(gateway: Gateway, name: str, imports: Sequence[str]) -> bool:
+    """Whether an embedder has a batch of the collection, or a page of one of these imports."""
+    return bool(_active_jobs(gateway, name)) or any_planned(gateway.redis, imports)
 
 
 def _migration(gateway: Gateway, name: str, *, force: bool) -> Migration | None:
