@@ -19,10 +19,10 @@ def discard_stale(places: PortablePlaces, ledger: Ledger) -> None:
         if _is_stale(folder.name, ledger):
             places.forget(folder)
     if old := places.old_uploads():
-        # Looked at last: what is asked for after this makes its upload new.
         awaited = _awaited_uploads(ledger)
         for folder in old:
-            if folder.name not in awaited:
+            # Whoever asks for an upload makes it new before that is recorded: it may have become so since.
+            if folder.name not in awaited and places.is_old_upload(folder):
                 places.forget(folder)
 
 

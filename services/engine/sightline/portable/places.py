@@ -68,9 +68,13 @@ class PortablePlaces:
 
     def old_uploads(self) -> Sequence[Path]:
         """The folders of files that were sent more than `UPLOAD_KEPT_S` ago."""
-        before = time.time() - UPLOAD_KEPT_S
-        with unavailable_when_failing(_SERVICE):
-            return [one for one in self._folders(self._imports) if one.stat().st_mtime < before]
+        return [one for one in self._folders(self._imports) if self.is_old_upload(one)]
+
+    def is_old_upload(self, folder: Path) -> bool:
+        """Whether the files of this upload were sent more than `UPLOAD_KEPT_S` ago, and are there yet."""
+        with unavailable_when_failing(_SERVICE), suppress(FileNotFoundError):
+            return folder.stat().st_mtime < time.time() - UPLOAD_KEPT_S
+        return False
 
     def _folders(self, above: Path) -> list[Path]:
         with unavailable_when_failing(_SERVICE):
