@@ -58,12 +58,13 @@ def restore_backup(folder: Path, data: Path, settings: Settings) -> BackupManife
         raise BackupError(f"Data folder {root} is not empty. Restore into a new one.")
     with open_data_folder(data) as there:
         put_media(folder / MEDIA, _at(settings, there))
-        put_portable(folder, there.root)
         copy_files(folder / MODELS, there.models)
         copy_files(folder / INDEX, there.index)
         with _redis(there, runs=False) as redis_url:
             require_no_records(redis_url)
             restore_records(redis_url, folder / RECORDS)
+        # What belongs to no job that is known of is deleted by an embedder.
+        put_portable(folder, there.root)
     return manifest
 
 

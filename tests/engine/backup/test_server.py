@@ -6,11 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from sightline.backup import server
-from sightline.backup.server import take_backup
+from sightline.backup.server import restore_backup, take_backup
 from sightline.errors import CollectionNotFound, StorageFull
 from sightline.index.server.engine import QdrantServer
+from sightline.portable.discarding import discard_stale
+from sightline.portable.places import PortablePlaces
+from sightline.queue.jobs import JobRequest
+from sightline.queue.ledger import Ledger
+from sightline.queue.sources import ExportTarget
 from sightline.settings import Settings
 
 
@@ -139,3 +145,39 @@ def test_a_collection_that_goes_while_they_are_listed_is_none(
 
     monkeypatch.setattr(QdrantServer, "at", lambda *_, **__: Listed())
     assert server._collections(settings, "http://nowhere") == ["cats.1"]
+
+
+class SweptMeanwhile(Qdrant):
+    """A server without collections, beside which an embedder looks for exports that nobody waits for."""
+
+    def __init__(self, places: PortablePlaces, ledger: Ledger) -> None:
+        super().__init__({}, lambda _: None)
+        self._places, self._ledger = places, ledger
+
+    def set_aliases(self, aliases: dict[str, str]) -> None:
+        discard_stale(self._places, self._ledger)
+
+
+def test_an_embedder_that_runs_beside_a_restore_deletes_no_export(
+    settings: Settings,
+    redis: Redis,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Ledger,
+) -> None:
+    first = settings.model_copy(update={"redis_url": redis_url})
+    second = first.model_copy(update={"data_dir": tmp_path / "restored"})
+    job = ledger.create(JobRequest(collection="cats", source=ExportTarget()))
+    ledger.end_listing(job.id)
+    PortablePlaces(first.data_dir).export(job.id).mkdir(parents=True)
+    there = PortablePlaces(second.data_dir)
+    monkeypatch.setattr(server, "_snapshots", lambda *_: SweptMeanwhile(there, ledger))
+    monkeypatch.setattr(server, "_collections", lambda *_: [])
+    take_backup(first, tmp_path / "backup")
+    redis.flushall()
+
+    restore_backup(second, tmp_path / "backup")
+
+    discard_stale(there, ledger)
+    assert there.export(job.id).is_dir()

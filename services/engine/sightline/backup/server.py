@@ -60,7 +60,6 @@ def restore_backup(settings: Settings, folder: Path) -> BackupManifest:
             f"Qdrant has collections of Sightline already ({', '.join(there)}). Restore into an empty one."
         )
     put_media(folder / MEDIA, settings)
-    put_portable(folder, settings.data_dir)
     held = {one.name.removesuffix(_SNAPSHOT): one for one in (folder / INDEX).glob(f"*{_SNAPSHOT}")}
     for name, file in sorted(held.items()):
         snapshots.put_back(name, file)
@@ -68,6 +67,8 @@ def restore_backup(settings: Settings, folder: Path) -> BackupManifest:
         aliases = json.loads((folder / INDEX / _ALIASES).read_text())
     snapshots.set_aliases({alias: name for alias, name in aliases.items() if name in held})
     restore_records(redis_url, folder / RECORDS)
+    # An embedder that runs already would delete what belongs to no job that it knows of.
+    put_portable(folder, settings.data_dir)
     return manifest
 
 
