@@ -49,3 +49,21 @@ def test_a_folder_that_becomes_a_link_after_it_was_looked_at_leads_nowhere(
         open_within(root / "folder" / "a.jpg", [root])
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])
+
+
+def test_what_cannot_be_looked_at_again_is_closed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open, opened = os.open, []
+
+    def noted(path: Any, *flags: Any) -> int:
+        opened.append(really_open(path, *flags))
+        return opened[0]
+
+    def refused(_: Path) -> bool:
+        raise PermissionError("/proc may not be read")
+
+    monkeypatch.setattr(roots.os, "open", noted)
+    monkeypatch.setattr(Path, "is_symlink", refused)
+    with pytest.raises(PermissionError):
+        open_within(root / "folder" / "a.jpg", [root])
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(opened[0])

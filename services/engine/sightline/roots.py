@@ -29,9 +29,12 @@ def open_within(path: Path, roots: Sequence[Path]) -> int:
     # O_NONBLOCK: a named pipe would wait for a writer for ever. O_NOFOLLOW: the file may have become a
     # link since it was checked.
     descriptor = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    if not _is_open_within(descriptor, roots):
+    try:
+        if not _is_open_within(descriptor, roots):
+            raise OutsideRoots(path)
+    except BaseException:
         os.close(descriptor)
-        raise OutsideRoots(path)
+        raise
     return descriptor
 
 
