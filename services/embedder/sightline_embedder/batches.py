@@ -6,6 +6,7 @@ from threading import Lock
 import structlog
 from celery import Celery
 
+from sightline.disk_room import check_room
 from sightline.errors import (
     CollectionNotFound,
     FailureReason,
@@ -18,7 +19,6 @@ from sightline.errors import (
 from sightline.identity import point_id
 from sightline.index import CollectionSpec
 from sightline.media import MediaStore
-from sightline.media_room import check_room
 from sightline.queue.broker import send
 from sightline.queue.jobs import Batch, BatchOutcome, Claim, Failure, Job, JobError
 from sightline.queue.ledger import Ledger

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from sightline.disk_room import check_room
 from sightline.errors import BadPicture
 from sightline.media import MediaStore
-from sightline.media_room import check_room
 from sightline.new_original import NewOriginal
 from sightline.queue.sources import PictureRef, SourceKind
 from sightline.settings import Settings

@@ -9,8 +9,8 @@ import anyio.to_thread
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from sightline.disk_room import check_room
 from sightline.media import MediaStore
-from sightline.media_room import check_room
 from sightline.settings import Settings
 from sightline.tracing import NO_TRACES, Tracer
 from sightline_api.http.pace import Pace, Stopwatch

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
 
 from sightline.atomic_files import AtomicFile
+from sightline.disk_room import check_room
 from sightline.errors import NotFound
-from sightline.media_room import check_room
 from sightline.portable.manifest import MANIFEST
 from sightline.portable.places import is_export_file, is_import_file
 from sightline_api.gateway import GatewayDep

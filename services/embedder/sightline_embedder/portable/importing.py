@@ -3,10 +3,10 @@
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from sightline.disk_room import check_room
 from sightline.errors import BadRequest, CollectionNotFound, SpaceMismatch
 from sightline.index import Point, VectorIndex
 from sightline.media import MediaStore
-from sightline.media_room import check_room
 from sightline.portable.places import PortablePlaces
 from sightline.queue.deletions import Deletions
 from sightline.queue.jobs import Job

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import structlog
 
+from sightline.disk_room import check_room
 from sightline.errors import BadPicture
 from sightline.media import MediaStore
-from sightline.media_room import check_room
 from sightline.queue.sources import Refusal
 from sightline_embedder.errors import SourceError
 from sightline_embedder.sources import Listed
