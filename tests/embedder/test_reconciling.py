@@ -1,5 +1,6 @@
 """What the ledger owes and the queue has lost is sent again, and nothing else."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, cast
@@ -7,11 +8,16 @@ from typing import Any, cast
 import pytest
 from celery import Celery
 from example_migration import example_migration
+from qdrant_client import QdrantClient
 from redis import Redis
+from structlog.testing import capture_logs
 
 from sightline.errors import Unavailable
-from sightline.index import VectorIndex
+from sightline.index import CollectionSpec, VectorIndex
 from sightline.index.edge.client import EdgeClient
+from sightline.index.server.engine import QdrantServer
+from sightline.index.server.index import ServerIndex
+from sightline.payload import indexed_fields
 from sightline.portable.places import PortablePlaces
 from sightline.queue.broker import UNACKNOWLEDGED, send
 from sightline.queue.connection import connect_redis
@@ -184,3 +190,73 @@ def test_a_rebuilt_queue_holds_what_is_owed(redis: Redis, ledger: Ledger, broker
     rebuild_queue(redis, broker, ledger, IN_FLIGHT)
 
     assert live_messages(redis) == {IndexBatch(job_id=job_id, batch_id="0"), PlanJob(job_id=job_id)}
+
+
+@pytest.fixture
+def reconciler_of_index(
+    redis: Redis, broker: Celery, ledger: Ledger, tmp_path: Path
+) -> tuple[Reconciler, ServerIndex]:
+    """One beside an index with a collection `images`."""
+    index = ServerIndex(QdrantServer(QdrantClient(":memory:")))
+    index.ensure_collection(CollectionSpec("images", "space-a", 4, indexed_fields({})))
+    places = PortablePlaces(tmp_path)
+    made = Reconciler(redis, broker, ledger, index, places, batches_in_flight=IN_FLIGHT, every_s=60)
+    return made, index
+
+
+@pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+@pytest.mark.parametrize("state", [MigrationState.BUILDING, MigrationState.FAILED], ids=str)
+def test_a_migration_whose_gateway_ended_before_it_had_a_job_is_aborted(
+    redis: Redis, reconciler_of_index: tuple[Reconciler, ServerIndex], state: MigrationState
+) -> None:
+    """Every batch of its collection would wait for a version that nobody makes."""
+    reconciler, index = reconciler_of_index
+    migrations = Migrations(redis)
+    version = index.collection("images").version
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
+    left = migrations.start(example_migration(old=version, state=state, created_at=long_ago))
+
+    with capture_logs() as logged:
+        reconciler.end_migrations()
+
+    ended = migrations.get(left.id)
+    assert (ended.state, migrations.of("images")) == (MigrationState.ABORTED, None)
+    assert "the gateway ended" in (ended.detail or "").lower()
+    assert index.collection("images").version == version
+    [warning] = [one for one in logged if one["log_level"] == "warning"]
+    assert (warning["event"], warning["migration"]) == ("migration_without_job_aborted", left.id)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"created_at": datetime.now(UTC) - timedelta(minutes=2), "job": "0" * 32},
+        {"created_at": datetime.now(UTC) - timedelta(minutes=2), "state": MigrationState.PAUSED},
+    ],
+    ids=["just-begun", "with-a-job", "paused"],
+)
+def test_a_migration_that_may_go_on_is_left_alone(
+    redis: Redis, reconciler: Reconciler, changes: dict[str, Any]
+) -> None:
+    migrations = Migrations(redis)
+    begun = migrations.start(example_migration(**changes))
+
+    reconciler.end_migrations()
+
+    assert migrations.get(begun.id) == begun
+
+
+def test_a_migration_that_somebody_starts_at_this_moment_is_left_alone(
+    redis: Redis, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations = Migrations(redis)
+    long_ago = datetime.now(UTC) - timedelta(minutes=2)
+    begun = migrations.start(example_migration(created_at=long_ago))
+    seen = migrations.active()
+    noted = migrations.set_job(begun.id, "0" * 32)
+    monkeypatch.setattr(Migrations, "active", lambda _: seen)
+
+    reconciler.end_migrations()
+
+    assert migrations.get(begun.id) == noted

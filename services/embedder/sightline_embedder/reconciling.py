@@ -11,7 +11,12 @@ import structlog
 from celery import Celery
 from redis import Redis
 
-from sightline.ending_migrations import end_migration
+from sightline.ending_migrations import (
+    LEFT_WITHOUT_JOB,
+    abort_without_job,
+    end_migration,
+    was_left_without_job,
+)
 from sightline.errors import MigrationRefused, Unavailable
 from sightline.index import VectorIndex
 from sightline.portable.discarding import discard_stale
@@ -19,7 +24,7 @@ from sightline.portable.places import PortablePlaces
 from sightline.queue.broker import send
 from sightline.queue.ledger import Ledger
 from sightline.queue.messages import Message
-from sightline.queue.migration_records import MigrationState
+from sightline.queue.migration_records import Migration, MigrationState
 from sightline.queue.migrations import Migrations
 from sightline_embedder.recovery import live_messages, owed_messages
 
@@ -81,13 +86,31 @@ class Reconciler:
                 _log.exception("sweep_failed")
 
     def end_migrations(self) -> None:
-        """End the migrations that somebody has begun to end, and did not live to. Raises Unavailable."""
+        """End the migrations that somebody began to end, or to start, and did not live to.
+
+        Raises Unavailable.
+        """
         for migration in self._migrations.active():
-            if migration.state in (MigrationState.ABORTING, MigrationState.FINISHING):
-                try:
+            try:
+                if self._is_on_its_way_out(migration):
                     end_migration(self._migrations, self._ledger, self._index, migration.id)
-                except MigrationRefused as error:
-                    _log.info("migration_ends_elsewhere", detail=str(error))
+            except MigrationRefused as error:
+                _log.info("migration_ends_elsewhere", detail=str(error))
+
+    def _is_on_its_way_out(self, migration: Migration) -> bool:
+        """Whether a migration is to be ended; one that was left before it had a job is from now on."""
+        if not was_left_without_job(migration):
+            return migration.state in (MigrationState.ABORTING, MigrationState.FINISHING)
+        # Else every batch of the collection would wait for a version that may never be there.
+        aborted = abort_without_job(self._migrations, migration.id)
+        if aborted:
+            _log.warning(
+                "migration_without_job_aborted",
+                migration=migration.id,
+                collection=migration.collection,
+                detail=LEFT_WITHOUT_JOB,
+            )
+        return aborted
 
     def _missing(self) -> set[Message]:
         return set(owed_messages(self._ledger, self._batches_in_flight)) - live_messages(self._redis)
