@@ -2,12 +2,14 @@
 
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from example_migration import example_migration
 from pydantic import SecretStr
 from redis import Redis
 from starlette.testclient import TestClient
@@ -15,8 +17,9 @@ from starlette.testclient import TestClient
 from sightline.errors import ModelError
 from sightline.index import CollectionSpec
 from sightline.index.edge.client import EdgeClient
-from sightline.payload import INDEXED_FIELDS
+from sightline.payload import INDEXED_FIELDS, FieldType
 from sightline.queue.embedders import Embedders, SignOfLife
+from sightline.queue.migrations import Migrations
 from sightline.settings import Settings
 from sightline_api.app import create_app
 
@@ -196,3 +199,33 @@ def test_collection_of_another_model_is_refused_with_a_sentence(
         assert (refused.status_code, refused.json()["code"]) == (409, "space_mismatch")
         refused = client.post("/v1/images", files=[("files", ("a.jpg", b"x"))])
         assert refused.json()["code"] == "space_mismatch"
+
+
+def test_a_migration_without_its_model_is_told_by_its_id_alone(client: TestClient, redis: Redis) -> None:
+    """Whoever reaches the port reads this, with no key or one that is limited to another collection."""
+    migration = Migrations(redis).start(example_migration(collection="secret-plans"))
+    answer = client.get("/readyz")
+    assert failing(answer) == {"migrations": "restart"}
+    detail = answer.json()["dependencies"]["migrations"]["detail"]
+    assert detail.startswith(f"Migration {migration.id} needs a model that is not here:")
+    assert migration.space in detail
+    assert "secret-plans" not in answer.text
+
+
+def test_the_default_collection_is_told_by_its_setting(client: TestClient, settings: Settings) -> None:
+    app: Any = client.app
+    gateway = app.state.gateway
+    held = gateway.collection_spec("secret-plans")
+    gateway.index.ensure_collection(
+        replace(held, fields=INDEXED_FIELDS | {"metadata.year": FieldType.KEYWORD})
+    )
+    changes = {"collection": "secret-plans", "metadata_fields": {"year": FieldType.INTEGER}}
+    with TestClient(create_app(settings.model_copy(update=changes))) as other:
+        answer = other.get("/readyz")
+    gateway.index.drop_collection("secret-plans")
+    assert (answer.status_code, failing(answer)) == (503, {"collection": "search"})
+    assert answer.json()["dependencies"]["collection"]["detail"] == (
+        "Field 'metadata.year' of collection SIGHTLINE_COLLECTION is indexed as keyword, not as integer. "
+        "Declare it as keyword, or use another collection."
+    )
+    assert "secret-plans" not in answer.text

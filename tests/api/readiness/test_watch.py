@@ -43,6 +43,24 @@ def test_a_fault_is_logged_when_it_begins_and_when_it_ends() -> None:
     assert logs[0]["remedy"] == "Do something."
 
 
+def test_what_nobody_expected_is_told_in_the_log_alone() -> None:
+    """It may have been said by Qdrant, with the name of any collection."""
+    unexpected = ValueError("Wrong input: Collection `secret-plans.1`")
+
+    def fail() -> None:
+        raise unexpected
+
+    async def main() -> None:
+        watch = ReadinessWatch([check("thing", fail)])
+        assert await faults(watch) == {"thing": "Its check failed with ValueError; the log says how."}
+        watch.close()
+
+    with capture_logs() as logs:
+        anyio.run(main)
+    [line] = [one for one in logs if one["event"] == "readiness_check_failed"]
+    assert (line["dependency"], line["exc_info"]) == ("thing", unexpected)
+
+
 def test_what_hangs_is_named_and_holds_up_nothing_else() -> None:
     go_on = Event()
     calls: list[int] = []

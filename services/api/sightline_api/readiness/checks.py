@@ -1,8 +1,10 @@
 """Everything the gateway depends on, and what to do when it fails; docs/operations/readiness.md lists it."""
 
 import os
+import re
 from collections.abc import Sequence
 
+from sightline.errors import SightlineError, Unavailable
 from sightline.media import MediaStore
 from sightline.settings import Settings
 from sightline_api.gateway import Gateway
@@ -47,7 +49,7 @@ def _of_searches(gateway: Gateway) -> Sequence[Check]:
         Check(
             "collection",
             Stops.SEARCH,
-            lambda: gateway.ensure_collection(gateway.settings.collection),
+            lambda: _check_default_collection(gateway),
             "Put the model that the collection was made with into SIGHTLINE_MODELS_DIR, or set "
             "SIGHTLINE_COLLECTION to another collection and restart.",
             by_way_of="index",
@@ -112,6 +114,19 @@ def _of_embedders(crew: CrewChecks) -> Sequence[Check]:
             by_way_of="redis",
         ),
     )
+
+
+def _check_default_collection(gateway: Gateway) -> None:
+    name = gateway.settings.collection
+    try:
+        gateway.ensure_collection(name)
+    except Unavailable:  # It is the index that fails then.
+        raise
+    except SightlineError as error:
+        # Whoever reaches the port reads this, and may know of no collection.
+        named = rf"(collection) '{re.escape(name)}(\.[a-z0-9]+)?'"
+        told = re.sub(named, r"\1 SIGHTLINE_COLLECTION", str(error), flags=re.IGNORECASE)
+        raise NotWell(told) from error
 
 
 def _check_disk(settings: Settings, media: MediaStore) -> None:

@@ -25,8 +25,6 @@ class ModelsOfCollections:
                 models.get(migration.space, migration.precision)
                 models.get(migration.old_space, migration.old_precision)
             except ModelError as error:
-                raise NotWell(
-                    f"Migration {migration.id} of collection '{migration.collection}' needs a model that is "
-                    f"not here: {error}"
-                ) from error
+                # By its id alone: whoever reaches the port reads this, and may know of no collection.
+                raise NotWell(f"Migration {migration.id} needs a model that is not here: {error}") from error
         models.unload_idle()

@@ -118,7 +118,8 @@ def _fault(check: Check) -> _Fault | None:
         return _Fault(str(error), isinstance(error, Unavailable))
     except Exception as error:  # a defect of a check must not hide what the others find
         _log.error("readiness_check_failed", dependency=check.name, exc_info=error)
-        return _Fault(f"Its check failed with {type(error).__name__}: {error}")
+        # Its words may be those of Qdrant, which name collections to whoever reaches the port.
+        return _Fault(f"Its check failed with {type(error).__name__}; the log says how.")
     return None
 
 
