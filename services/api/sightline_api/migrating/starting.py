@@ -126,7 +126,8 @@ def as_it_stands(gateway: Gateway, migration: Migration) -> Migration:
 def _fault(gateway: Gateway, migration: Migration) -> str | None:
     if migration.job is None:
         late = datetime.now(UTC) - migration.created_at > _STARTING
-        return "The gateway ended while it started this migration. Resume or abort it." if late else None
+        fault = "The gateway ended while it started this migration. Resume it, or an embedder aborts it soon."
+        return fault if late else None
     try:
         job = gateway.ledger.job(migration.job)
     except JobNotFound:
