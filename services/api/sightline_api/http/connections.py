@@ -86,7 +86,7 @@ class PatientConnection(H11Protocol):
         return self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
 
     def _is_answered(self) -> bool:
-        """Whether bytes have come after an answer that are no request yet: uvicorn forgets its deadline then."""
+        """Whether the bytes that came after an answer are no request yet: uvicorn's own deadline is off."""
         return self.cycle is not None and self.cycle.response_complete
 
     def _await_head(self) -> None:
