@@ -154,3 +154,19 @@ def test_a_deletion_that_breaks_off(client: TestClient, gateway: Gateway) -> Non
     [line] = audited_while(client, "DELETE", f"/v1/collections/{NAME}?force=true")
 
     assert (line["event"], line["collection"], line["force"]) == ("collection_deleted", NAME, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "event"),
+    [
+        ("export", {}, "collection_exported"),
+        ("import", {"upload": "0" * 32}, "points_imported"),
+    ],
+)
+def test_a_job_of_which_no_replica_knows_yet(
+    client: TestClient, gateway: Gateway, path: str, body: dict[str, str], event: str
+) -> None:
+    [line] = audited_while(client, "POST", f"/v1/collections/{NAME}/{path}", json=body)
+
+    assert (line["event"], line["collection"]) == (event, NAME)
+    assert gateway.ledger.job(line["job_id"]).request.collection == NAME

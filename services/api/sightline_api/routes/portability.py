@@ -20,7 +20,7 @@ from sightline_api.http.problems import ApiError, field_fault
 from sightline_api.ingest.admission import AdmittingRoute
 from sightline_api.ingest.places import checked_path
 from sightline_api.ingest.shared_folder import require_shared_folder
-from sightline_api.ingest.starting import job_answer, start_job
+from sightline_api.ingest.starting import job_answer, record_job, send_job
 from sightline_api.jobs.resource import JobResource
 from sightline_api.routes.collections import Name
 
@@ -94,8 +94,9 @@ async def export_collection(
             instead = "Name a `path` below SIGHTLINE_EXPORT_ROOTS on the embedders' machines."
             require_shared_folder(gateway.settings, instead)
         target = ExportTarget(path=_free_folder(gateway, body.path), thumbnails=body.thumbnails)
-        job = start_job(gateway, JobRequest(collection=name, source=target))
+        job = record_job(gateway, JobRequest(collection=name, source=target))
         audit(caller, "collection_exported", collection=name, job_id=job.id)
+        send_job(gateway, job)
         return job
 
     job = await gateway.bounds.run(Work.QUEUE, start)
@@ -121,8 +122,9 @@ async def import_points(
         if source.upload is not None:
             require_shared_folder(gateway.settings, _IMPORT_INSTEAD)
             gateway.portable.keep_upload(source.upload)
-        job = start_job(gateway, JobRequest(collection=caller.check(name), source=source))
+        job = record_job(gateway, JobRequest(collection=caller.check(name), source=source))
         audit(caller, "points_imported", collection=name, job_id=job.id)
+        send_job(gateway, job)
         return job
 
     job = await gateway.bounds.run(Work.QUEUE, start)
