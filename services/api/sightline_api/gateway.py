@@ -170,7 +170,7 @@ def open_gateway(settings: Settings, metrics: Metrics, tracer: Tracer) -> Iterat
             request_sample=RequestSample(),
             query_sample=QuerySample() if settings.recall_sample_s else QuerySample(0),
             bounds=Bounds.of(settings),
-            job_events=JobEvents(ledger),
+            job_events=JobEvents(),
             metrics=metrics,
             tracer=tracer,
         )

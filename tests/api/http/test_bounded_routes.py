@@ -27,7 +27,6 @@ NEED_NONE = {
     "/healthz",
     "/readyz",
     "/metrics",
-    "/v1/model",
     "/v1/session",
     "/v1/caller",
     "/",

@@ -4,12 +4,15 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 from redis import Redis
 from starlette.testclient import TestClient
@@ -18,6 +21,7 @@ from sightline.errors import JobNotFound, Unavailable
 from sightline.queue.jobs import Batch, BatchOutcome, Job, JobRequest
 from sightline.queue.ledger import Ledger
 from sightline.queue.sources import FolderSource, Item, SourceKind
+from sightline_api.gateway import Gateway
 from sightline_api.jobs import events
 from sightline_api.jobs.events import JobEvents
 
@@ -53,6 +57,79 @@ def test_too_many_listeners_are_refused(
     monkeypatch.setattr(events, "MOST_LISTENERS", 0)
     refused = client.get(f"/v1/jobs/{job.id}/events")
     assert (refused.status_code, refused.json()["code"]) == (429, "overloaded")
+
+
+class StuckLedger:
+    """How a ledger answers that does not until it is `freed`; `asked` when somebody waits for it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.asked, self.freed = Event(), Event()
+
+    def job(self, job_id: str) -> Job:
+        self.asked.set()
+        assert self.freed.wait(20)
+        return self._ledger.job(job_id)
+
+
+def test_who_waits_for_the_job_counts_as_a_listener_and_takes_no_thread_of_others(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ledger.create(REQUEST)
+    ledger.stop(job.id)
+    stuck = StuckLedger(ledger)
+    gateway: Gateway = client.app.state.gateway  # type: ignore[attr-defined]
+    assert client.portal is not None
+    threads = client.portal.call(anyio.to_thread.current_default_thread_limiter)
+    monkeypatch.setattr(events, "MOST_LISTENERS", 1)
+    with monkeypatch.context() as redis_hangs, ThreadPoolExecutor(1) as pool:
+        redis_hangs.setattr(gateway.ledger, "job", stuck.job)
+        first = pool.submit(client.get, f"/v1/jobs/{job.id}/events")
+        assert stuck.asked.wait(20)
+        assert threads.borrowed_tokens == 0
+        assert client.get(f"/v1/jobs/{job.id}/events").status_code == 429
+        stuck.freed.set()
+        assert first.result(20).status_code == 200
+
+
+def test_who_is_told_nothing_is_no_listener_any_more(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ledger.create(REQUEST)
+    ledger.stop(job.id)
+    monkeypatch.setattr(events, "MOST_LISTENERS", 1)
+    path = f"/v1/jobs/{job.id}/events"
+    assert client.get("/v1/jobs/none/events").status_code == 404
+    with pytest.raises(ConnectionError, match="gone before the answer"):
+        ask_and_go(client, path)
+    assert client.get(path).status_code == 200
+
+
+def ask_and_go(client: TestClient, path: str) -> None:
+    """A request whose client has gone when the answer begins."""
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+        "scheme": "http",
+        "http_version": "1.1",
+        "state": {},
+    }
+
+    async def receive() -> dict[str, Any]:
+        await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        raise ConnectionError("gone before the answer")
+
+    assert client.portal is not None
+    client.portal.call(client.app, scope, receive, send)
 
 
 def test_a_real_client_sees_the_job_to_its_end(served: Any, ledger: Ledger) -> None:
@@ -135,7 +212,7 @@ def listen(ledger: Ledger, job: Job, gone: Event | None = None) -> list[Told]:
         async def send(message: Any) -> None:
             sent.append(message.get("body", b""))
 
-        response = await JobEvents(ledger).stream(job.id)
+        response = await JobEvents().stream(partial(ledger.job, job.id))
         with anyio.fail_after(20):
             await response({"type": "http", "method": "GET"}, receive, send)
 

@@ -22,6 +22,7 @@ WORK_OF: Mapping[str, Work] = {
     "/v1/images/known": Work.INDEX,
     "/v1/images/{image_id}": Work.INDEX,
     "/v1/duplicates": Work.INDEX,
+    "/v1/model": Work.INDEX,
     "/v1/stats": Work.INDEX,
     "/v1/images/{image_id}/thumbnail": Work.THUMBNAIL,
     "/v1/collections": Work.INDEX,
@@ -90,3 +91,12 @@ async def _hold_until_sent(gateway: GatewayDep) -> AsyncIterator[None]:
 
 HoldsOriginal = Depends(_hold_until_sent, scope="request")
 """For a route that answers with a whole original: it takes memory until the client has read it."""
+
+
+async def _listen_until_left(gateway: GatewayDep) -> AsyncIterator[None]:
+    with gateway.job_events.place():
+        yield
+
+
+ListensToJob = Depends(_listen_until_left, scope="request")
+"""For a route that follows a job: its client is a listener until the answer ends, however it ends."""

@@ -1,6 +1,7 @@
 """Jobs: how they go on, what failed in them, and how to stop one."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
@@ -12,9 +13,9 @@ from sightline.queue.jobs import Failure, JobState
 from sightline.queue.pages import page_of_failures, page_of_jobs
 from sightline_api.gateway import GatewayDep
 from sightline_api.http.access import READ, WRITE, CallerDep
-from sightline_api.http.bounded_routes import BoundedRoute
+from sightline_api.http.bounded_routes import BoundedRoute, ListensToJob
 from sightline_api.http.cursors import make_cursor, read_cursor, read_number
-from sightline_api.http.parameters import Cursor, JobDep
+from sightline_api.http.parameters import Cursor, JobDep, JobId, job_of_caller
 from sightline_api.ingest.retrying import check_no_migration
 from sightline_api.jobs.resource import JobResource
 
@@ -109,11 +110,14 @@ def cancel_job(gateway: GatewayDep, job: JobDep) -> JobResource:
 
 
 @router.get(
-    "/{job_id}/events", dependencies=[READ], response_class=EventSourceResponse, responses={200: _EVENTS}
+    "/{job_id}/events",
+    dependencies=[READ, ListensToJob],
+    response_class=EventSourceResponse,
+    responses={200: _EVENTS},
 )
-async def stream_job(gateway: GatewayDep, job: JobDep) -> EventSourceResponse:
+async def stream_job(gateway: GatewayDep, caller: CallerDep, job_id: JobId) -> EventSourceResponse:
     """The job as Server-Sent Events: `progress` now and at each change, `done` when it has ended."""
-    return await gateway.job_events.stream(job.id)
+    return await gateway.job_events.stream(partial(job_of_caller, gateway, caller, job_id))
 
 
 @router.get("/{job_id}/failures", dependencies=[READ])
