@@ -57,6 +57,7 @@ def main() -> int:
             log_config=None,
             access_log=False,
             http=PatientConnection,
+            ws="none",
             timeout_graceful_shutdown=DRAIN_S,
         )
     )
