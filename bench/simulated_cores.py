@@ -45,11 +45,13 @@ class _Job:
 
 
 class Cores:
-    """Processor sharing: each job has as many threads as it is wide, and each thread as much of a core as all
-    others, as the scheduler of an operating system does it.
+    """Processor sharing: each job has as many threads as it is wide, and each thread has a core for as much
+    of the time as all others, as the scheduler of an operating system does it.
 
-    With jobs one core wide it is the M/M/c queue under processor sharing, whose means are those of first
-    come, first served (Kleinrock, "Queueing Systems", volume 2, 1976, chapter 4).
+    The threads of one job wait for each other after every layer of the model, so that it gets on only while
+    all of them have a core: at a share s of the time each, that is s to the power of their number. With jobs
+    one core wide it is the M/M/c queue under processor sharing, whose means are those of first come, first
+    served (Kleinrock, "Queueing Systems", volume 2, 1976, chapter 4).
     """
 
     def __init__(self, env: simpy.Environment, cores: float) -> None:
@@ -65,7 +67,7 @@ class Cores:
         if stage.wait_s > 0:
             yield self._env.timeout(stage.wait_s)
         if stage.cpu_s > 0:
-            job = _Job(stage.cpu_s, stage.width, self._env.event())
+            job = _Job(stage.cpu_s, min(stage.width, self._cores), self._env.event())
             self._pass_time()
             self._jobs.append(job)
             self._share()
@@ -80,7 +82,8 @@ class Cores:
     def _share(self) -> None:
         threads = sum(job.width for job in self._jobs)
         for job in self._jobs:
-            job.rate = job.width * min(1.0, self._cores / threads)
+            share = min(1.0, self._cores / threads)
+            job.rate = job.width * share ** max(1.0, job.width)
         self._turn += 1
         if self._jobs:
             next_s = max(0.0, min(job.left_s / job.rate for job in self._jobs))
