@@ -75,8 +75,16 @@ def client(settings: Settings, gateways: list[Any]) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module", autouse=True)
 def no_keys_left(redis_url: str, gateways: list[Any]) -> Iterator[None]:
-    """Where a module has made keys, the gateways of the next ones would want one, until they know better."""
+    """Where a module has made keys, the gateways of the next ones would want one, until they know better.
+
+    Before a module too: the one before may have been of another folder.
+    """
+    _revoke_all(redis_url, gateways)
     yield
+    _revoke_all(redis_url, gateways)
+
+
+def _revoke_all(redis_url: str, gateways: list[Any]) -> None:
     keys = KeyStore(connect_redis(redis_url))
     for key_id in keys.all():
         keys.revoke(key_id, keep_admin=False)
