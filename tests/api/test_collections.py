@@ -280,7 +280,7 @@ def test_what_an_embedder_has_in_hand_is_waited_for(
     assert client.get(f"/v1/collections/{NAME}").status_code == 200
 
 
-def test_who_plans_an_import_is_waited_for(
+def test_who_plans_an_import_is_waited_for_and_what_stays_takes_jobs_again(
     client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dropping, "END_WITHIN_S", 0.2)
@@ -290,6 +290,7 @@ def test_who_plans_an_import_is_waited_for(
         refused = client.delete(f"/v1/collections/{NAME}?force=true")
     assert refusal(refused) == (409, "collection_in_use")
     assert gateway.ledger.job(job.id).state.final
+    assert client.post("/v1/ingest", json=URLS).status_code == 202
 
     assert client.delete(f"/v1/collections/{NAME}?force=true").status_code == 204
 
@@ -370,15 +371,3 @@ def test_a_job_whose_collection_goes_while_it_is_recorded_is_not(
         start_job(gateway, request, take_quota=delete)
     assert gateway.index.collections() == []
     assert gateway.ledger.active() == []
-
-
-def test_one_that_was_not_deleted_takes_jobs_again(
-    client: TestClient, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dropping, "END_WITHIN_S", 0.2)
-    make(client)
-    job = gateway.ledger.create(JobRequest(collection=NAME, source=PointsSource(upload="1" * 32)))
-    with PlanningLeases(gateway.redis, lease_s=30).held(job.id):
-        refused = client.delete(f"/v1/collections/{NAME}?force=true")
-    assert refusal(refused) == (409, "collection_in_use")
-    assert client.post("/v1/ingest", json=URLS).status_code == 202

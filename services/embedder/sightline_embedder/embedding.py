@@ -44,7 +44,7 @@ class EmbeddingModel:
         """
         try:
             vectors = self.encoder.encode_views(views)
-        except Exception:
+        except Exception:  # Runtimes raise what they like; a blank picture tells whose fault it is.
             self._check_works(views)
             raise
         self.progress.fault = None

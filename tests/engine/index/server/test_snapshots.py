@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from answering_server import answering
 
 from sightline.errors import BackupError, Unavailable
 from sightline.index.server.snapshots import QdrantSnapshots
@@ -123,19 +124,5 @@ def test_a_full_disk_leaves_no_snapshot_on_the_server(
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"hello": "world"}'])
 def test_what_is_no_qdrant_does_not_answer_as_one(body: bytes) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        with pytest.raises(Unavailable, match=f"something else answers at {url}"):
-            QdrantSnapshots(url, None).aliases()
-        server.shutdown()
+    with answering(body) as url, pytest.raises(Unavailable, match=f"something else answers at {url}"):
+        QdrantSnapshots(url, None).aliases()
